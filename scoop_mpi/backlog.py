@@ -1,0 +1,173 @@
+"""A worker's unstarted work: what to run next, what to give away, in what size.
+
+Two threads take from it: the one that runs tasks (:meth:`Backlog.take`) and,
+while that one is inside user code, the one that answers other workers
+(:meth:`Backlog.give`). Every removal is therefore a single C call that yields an
+entry to exactly one of them (``OrderedDict.popitem``, ``deque.pop``, a locked cut).
+No other lock is needed, and submitting a task takes none.
+
+Order. The newest own task runs first: that is depth first, which bounds memory
+and keeps a parent close to its children. The oldest is given away first: near the
+root of the tree it carries the most work. Work from other ranks comes last, and
+leaves first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Any, Union
+
+from .future import Future, name_of
+from .mapcall import Chunk, MapCall
+
+BUNDLE_S = 0.003
+"""Seconds of work to aim at when tasks are given away together."""
+BUNDLE_MAX = 256
+"""Most tasks in one message."""
+
+Work = Union[Future[Any], Chunk]
+
+
+class Estimates:
+    """Seconds a call of each function takes, by its name; smoothed."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    def get(self, name: str) -> float:
+        """The estimate in seconds; 0.0 if the function has not been measured."""
+        return self._seconds.get(name, 0.0)
+
+    def learn(self, name: str, seconds: float) -> None:
+        """Moves the estimate half way to a new measurement."""
+        self._seconds[name] = 0.5 * (self._seconds.get(name, seconds) + seconds)
+
+
+class Backlog:
+    """Unstarted work of one worker in a pool of ``workers``."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.estimates = Estimates()
+        self.own: OrderedDict[int, Future[Any]] = OrderedDict()
+        """Own tasks by id, oldest first."""
+        self.foreign: deque[Future[Any]] = deque()
+        self.chunks: deque[Chunk] = deque()
+        """Chunks from other ranks, and rests of chunks that were interrupted."""
+        self.maps: list[MapCall] = []
+        """Own maps with items not yet cut (or with inputs not yet read)."""
+
+    def __bool__(self) -> bool:
+        return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
+
+    def more_than(self, count: int) -> bool:
+        """True if more than ``count`` pieces of work could be given away."""
+        pieces = len(self.own) + len(self.chunks) + len(self.foreign)
+        if pieces > count:
+            return True
+        for call in list(self.maps):
+            pieces += call.remaining
+            if pieces > count:
+                return True
+        return False
+
+    def claim(self, future: Future[Any]) -> bool:
+        """Takes this very task out; False if it was started or given away."""
+        return self.own.pop(future.id, None) is not None
+
+    def take(self) -> Work | None:
+        """The next piece of work to run here; None if there is none."""
+        if self.own:
+            try:
+                return self.own.popitem()[1]
+            except KeyError:
+                pass  # given away in between
+        while (call := self._open_map(newest=True)) is not None:
+            if (chunk := call.cut()) is not None:
+                return chunk
+        for queue in (self.chunks, self.foreign):
+            try:
+                return queue.pop()  # type: ignore[attr-defined,no-any-return]
+            except IndexError:
+                pass
+        return None
+
+    def peek_estimate_s(self) -> float:
+        """Seconds that the next piece of work may take; 0.0: not known."""
+        if self.own:
+            try:
+                return self.estimates.get(name_of(next(reversed(self.own.values())).func))
+            except (RuntimeError, StopIteration):
+                return 0.0
+        call = self._open_map(newest=True)
+        if call is not None:
+            return call.estimate_s
+        if self.chunks:
+            return self.chunks[-1].estimate_s * len(self.chunks[-1])
+        return self.estimates.get(name_of(self.foreign[-1].func)) if self.foreign else 0.0
+
+    def give(self) -> Chunk | list[Future[Any]] | None:
+        """A piece of work for another worker: a chunk, or tasks of one owner."""
+        try:
+            return self._share_of(self.chunks.popleft())
+        except IndexError:
+            pass
+        if self.foreign and (bundle := self._foreign_bundle()):
+            return bundle
+        while (call := self._open_map()) is not None:
+            if (chunk := call.cut()) is not None:
+                return chunk
+        return self._own_bundle() or None
+
+    def _open_map(self, newest: bool = False) -> MapCall | None:
+        for call in (reversed(self.maps) if newest else list(self.maps)):
+            if call.remaining:
+                return call
+        return None
+
+    def _share_of(self, chunk: Chunk) -> Chunk:
+        """Half of a large chunk; the other half goes back."""
+        if len(chunk) * chunk.estimate_s < BUNDLE_S:
+            return chunk
+        given, kept = chunk.split()
+        if kept is not None:
+            self.chunks.appendleft(kept)
+        return given
+
+    def _foreign_bundle(self) -> list[Future[Any]]:
+        bundle: list[Future[Any]] = []
+        try:
+            first = self.foreign.popleft()
+            bundle.append(first)
+            for _ in range(self._bundle_size(first, len(self.foreign) + 1) - 1):
+                task = self.foreign.popleft()
+                if task.owner != first.owner:
+                    self.foreign.appendleft(task)
+                    break
+                bundle.append(task)
+        except IndexError:
+            pass
+        return bundle
+
+    def _own_bundle(self) -> list[Future[Any]]:
+        bundle: list[Future[Any]] = []
+        try:
+            first = self.own.popitem(last=False)[1]
+            bundle.append(first)
+            if first.alone:
+                return bundle
+            for _ in range(self._bundle_size(first, len(self.own) + 1) - 1):
+                task = self.own.popitem(last=False)[1]
+                if task.alone:
+                    self.own[task.id] = task
+                    break
+                bundle.append(task)
+        except KeyError:
+            pass
+        return bundle
+
+    def _bundle_size(self, first: Future[Any], available: int) -> int:
+        estimate = self.estimates.get(name_of(first.func))
+        if not estimate:
+            return 1
+        return max(1, min(int(BUNDLE_S / estimate), available // (2 * self.workers), BUNDLE_MAX))

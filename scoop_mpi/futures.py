@@ -1,0 +1,412 @@
+"""What programs call: ``from scoop_mpi import futures``.
+
+The names and their behaviour are those of SCOOP's manual (section 2.4.1), completed
+by PEP 3148 and ``concurrent.futures``. Tasks may call everything here as well, to any
+depth. All calls must come from the thread that runs the program.
+
+Without a launcher everything runs serially in the program's own process.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, TimeoutError,
+)
+from typing import Any, NamedTuple, TypeVar
+
+from . import context
+from .errors import NotPicklableError, TaskError
+from .future import CANCELLED, FINISHED, Future
+from .mapcall import Failed, MapCall
+from .scheduler import Parked, Scheduler
+
+__all__ = [
+    "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "CancelledError", "Future",
+    "NotPicklableError", "TaskError", "TimeoutError", "as_completed", "map",
+    "map_as_completed", "mapReduce", "mapScan", "shutdown", "startup", "submit", "wait",
+]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def submit(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+    """Makes a task of ``func(*args, **kwargs)``, to run here or on another worker.
+
+    Args:
+        func: any callable. Importable functions travel by reference, lambdas,
+            closures and what the main block defines by value.
+
+    Returns:
+        The :class:`Future` of the task.
+
+    Raises:
+        TypeError: ``func`` is not callable.
+
+    Source: PEP 3148, ``Executor.submit``; SCOOP's manual.
+    """
+    if not callable(func):
+        raise TypeError(f"submit() needs a callable, not {func!r}")
+    return context.current().submit(func, args, kwargs or None)
+
+
+def map(
+    func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
+    chunksize: int | None = None, buffersize: int | None = None,
+) -> Generator[R, None, None]:
+    """As the built-in ``map``, but the calls run concurrently on all workers.
+
+    The call itself returns at once; other workers start on the items right away,
+    this one when the first result is asked for.
+
+    Args:
+        func: called with one item of each iterable, until the shortest is exhausted.
+        timeout: seconds from this call, for all results together; None: no limit.
+        chunksize: items in one message; None (best): sized by measured time.
+        buffersize: how many items may be read ahead of the results taken, so that
+            endless iterables work; None: all are read at once.
+
+    Returns:
+        A generator of the results, in the order of the inputs. An exception of a
+        call is raised where its result would come, and ends the generator.
+
+    Raises:
+        TypeError: ``func`` is not callable, or no iterable was given.
+        ValueError: ``chunksize`` or ``buffersize`` is less than 1.
+        TimeoutError: from the generator, if ``timeout`` has passed.
+
+    Source: PEP 3148, ``Executor.map``; ``buffersize`` as in Python 3.14.
+    """
+    scheduler = context.current()
+    call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
+    return _in_order(scheduler, call, _deadline(scheduler, timeout))
+
+
+def map_as_completed(
+    func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
+    chunksize: int | None = None, buffersize: int | None = None,
+) -> Generator[R, None, None]:
+    """As :func:`map`, but yields results as they come, in any order.
+
+    Source: SCOOP's manual.
+    """
+    scheduler = context.current()
+    call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
+    return _as_they_come(scheduler, call, _deadline(scheduler, timeout))
+
+
+def mapReduce(
+    mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
+    *iterables: Iterable[Any], timeout: float | None = None,
+) -> T:
+    """Reduces the results of a map to a single value, as a tree run in parallel.
+
+    Equal to ``functools.reduce(reductionFunc, map(mapFunc, *iterables))`` for an
+    associative ``reductionFunc``; it need not be commutative.
+
+    Args:
+        mapFunc: as ``func`` of :func:`map`.
+        reductionFunc: called with two results, the earlier one first.
+        timeout: seconds for each level of the tree; None: no limit.
+
+    Raises:
+        ValueError: there is no element.
+
+    Source: SCOOP's manual, section 2.2.4.
+    """
+    blocks = _blocks("mapReduce", mapFunc, reductionFunc, iterables)
+    reduce_block = functools.partial(_reduce_block, mapFunc, reductionFunc)
+    level = list(map(reduce_block, blocks, timeout=timeout))
+    while len(level) > 1:
+        odd = level[len(level) // 2 * 2:]
+        level = list(map(reductionFunc, level[:-1:2], level[1::2], timeout=timeout)) + odd
+    return level[0]
+
+
+def mapScan(
+    mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
+    *iterables: Iterable[Any], timeout: float | None = None,
+) -> list[T]:
+    """As :func:`mapReduce`, but keeps every intermediate value.
+
+    Returns:
+        A list as long as the input; equal to
+        ``list(itertools.accumulate(map(mapFunc, *iterables), reductionFunc))``.
+
+    Raises:
+        ValueError: there is no element.
+
+    Source: SCOOP's manual. (SCOOP 0.7 does not carry the left half's value into the
+    right half; this does.)
+    """
+    blocks = _blocks("mapScan", mapFunc, reductionFunc, iterables)
+    scan_block = functools.partial(_scan_block, mapFunc, reductionFunc)
+    scans = list(map(scan_block, blocks, timeout=timeout))
+    carries = list(itertools.accumulate((scan[-1] for scan in scans[:-1]), reductionFunc))
+    carry_block = functools.partial(_carry_block, reductionFunc)
+    rest = map(carry_block, carries, scans[1:], timeout=timeout)
+    return list(itertools.chain(scans[0], *rest))
+
+
+class DoneAndNotDoneFutures(NamedTuple):
+    """What :func:`wait` returns: two sets of futures."""
+
+    done: set[Future[Any]]
+    not_done: set[Future[Any]]
+
+
+def wait(
+    fs: Iterable[Future[Any]], timeout: float | None = -1, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures:
+    """Waits for the futures in ``fs``.
+
+    Args:
+        timeout: seconds; negative or None: no limit; 0: only look.
+        return_when: ``FIRST_COMPLETED``: any is done; ``FIRST_EXCEPTION``: any has
+            raised, or all are done; ``ALL_COMPLETED``: all are done.
+
+    Returns:
+        The named 2-tuple ``(done, not_done)``.
+
+    Raises:
+        ValueError: ``return_when`` is none of the three.
+
+    Source: PEP 3148, ``concurrent.futures.wait``; negative timeouts from SCOOP's manual.
+    """
+    if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
+        raise ValueError(f"return_when is {return_when!r}; it must be FIRST_COMPLETED, "
+                         "FIRST_EXCEPTION or ALL_COMPLETED")
+    scheduler = context.current()
+    futures = set(fs)
+    if timeout is not None and timeout < 0:
+        timeout = None
+    if timeout is None and return_when == ALL_COMPLETED:
+        for future in futures:
+            if not _is_done(future):
+                scheduler.wait_for(future, None)
+        return DoneAndNotDoneFutures(futures, set())
+    deadline = _deadline(scheduler, timeout)
+    with _Completions(scheduler, futures) as completions:
+        while not completions.suffice(return_when) and completions.wait(deadline):
+            pass
+    done = {future for future in futures if _is_done(future)}
+    return DoneAndNotDoneFutures(done, futures - done)
+
+
+def as_completed(
+    fs: Iterable[Future[R]], timeout: float | None = None
+) -> Generator[Future[R], None, None]:
+    """Yields the futures in ``fs`` as they are done, those that are already so first.
+
+    Args:
+        timeout: seconds from the first ``next()``, for all; None: no limit.
+
+    Raises:
+        TimeoutError: not all were done within ``timeout``.
+
+    Source: PEP 3148, ``concurrent.futures.as_completed``.
+    """
+    scheduler = context.current()
+    deadline = _deadline(scheduler, timeout)
+    futures = set(fs)
+    total = len(futures)
+    with _Completions(scheduler, futures) as completions:
+        del futures
+        for number in range(total):
+            while not completions.fresh:
+                if not completions.wait(deadline):
+                    raise TimeoutError(f"{total - number} (of {total}) futures unfinished")
+            yield completions.fresh.popleft()
+
+
+def shutdown(wait: bool = True) -> None:
+    """Does nothing; here for programs written for PEP 3148 (as SCOOP's manual says).
+
+    The pool ends with the program, when everything that was submitted has run.
+    """
+
+
+def startup(main: Callable[..., R], *args: Any, **kwargs: Any) -> R | None:
+    """Calls ``main(*args, **kwargs)`` on the root, for programs of SCOOP up to 0.5.
+
+    Returns:
+        What ``main`` returned; None on the other workers, which only import the program.
+    """
+    if context.is_importing():
+        return None
+    return main(*args, **kwargs)
+
+
+# -- consuming a map -------------------------------------------------------
+
+
+def _open_map(
+    scheduler: Scheduler, verb: str, func: Callable[..., Any],
+    iterables: tuple[Iterable[Any], ...], chunksize: int | None, buffersize: int | None,
+) -> MapCall:
+    if not callable(func):
+        raise TypeError(f"{verb}() needs a callable, not {func!r}")
+    if not iterables:
+        raise TypeError(f"{verb}() needs at least one iterable")
+    for name, size in (("chunksize", chunksize), ("buffersize", buffersize)):
+        if size is not None and (not isinstance(size, int) or size < 1):
+            raise ValueError(f"{name} is {size!r}; it must be None or an integer of at least 1")
+    starred = len(iterables) > 1
+    inputs: Iterator[Any] = zip(*iterables) if starred else iter(iterables[0])
+    return scheduler.open_map(func, inputs, starred, chunksize, buffersize)
+
+
+def _in_order(
+    scheduler: Scheduler, call: MapCall, deadline: float | None
+) -> Generator[Any, None, None]:
+    try:
+        position = 0
+        while True:
+            values = call.results.pop(position, None)
+            if values is None:
+                if not call.unfinished and call.exhausted:
+                    return
+                _wait_for_results(scheduler, call, deadline)
+                continue
+            for value in _checked(values):
+                yield value
+                if not call.exhausted:
+                    call.read_more(1)
+            position += len(values)
+    finally:
+        scheduler.trader.close_map(call)
+
+
+def _as_they_come(
+    scheduler: Scheduler, call: MapCall, deadline: float | None
+) -> Generator[Any, None, None]:
+    try:
+        while True:
+            if not call.arrived:
+                if not call.unfinished and call.exhausted:
+                    return
+                _wait_for_results(scheduler, call, deadline)
+                continue
+            for value in _checked(call.results.pop(call.arrived.popleft())):
+                yield value
+                if not call.exhausted:
+                    call.read_more(1)
+    finally:
+        scheduler.trader.close_map(call)
+
+
+def _checked(values: list[Any] | Failed) -> list[Any]:
+    """The values of a chunk; raises if they stand for an error."""
+    if isinstance(values, Failed):
+        raise values.error
+    return values
+
+
+def _wait_for_results(scheduler: Scheduler, call: MapCall, deadline: float | None) -> None:
+    if deadline is not None and scheduler.clock() >= deadline:
+        before = len(call.arrived)
+        scheduler.poll()
+        if len(call.arrived) == before:
+            raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing")
+        return
+    scheduler.wait_for_map(call, deadline)
+
+
+def _deadline(scheduler: Scheduler, timeout: float | None) -> float | None:
+    return None if timeout is None else scheduler.clock() + timeout
+
+
+# -- waiting for several futures -------------------------------------------
+
+
+class _Completions:
+    """Collects futures as they are done: constant work for each, no scan.
+
+    ``fresh`` holds those not yet looked at, the ones done before first.
+    """
+
+    def __init__(self, scheduler: Scheduler, futures: set[Future[Any]]) -> None:
+        self.fresh: deque[Future[Any]] = deque(f for f in futures if _is_done(f))
+        self._scheduler = scheduler
+        self._pending = {future for future in futures if not _is_done(future)}
+        self._parked: Parked | None = None
+
+    def __enter__(self) -> _Completions:
+        for future in self._pending:
+            future.add_waiter(self)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for future in self._pending:
+            future.remove_waiter(self)
+
+    def notify(self, future: Future[Any]) -> None:
+        """A future is done (:class:`scoop_mpi.future.Waiter`)."""
+        self._pending.discard(future)
+        self.fresh.append(future)
+        if self._parked is not None:
+            self._parked.wake()
+
+    def wait(self, deadline: float | None) -> bool:
+        """Returns when a further future is done; False if ``deadline`` came first."""
+        before = len(self.fresh)
+        if deadline is not None and self._scheduler.clock() >= deadline:
+            self._scheduler.poll()
+        else:
+            self._parked = self._scheduler.parked()
+            self._scheduler.park(self._parked, deadline)
+            self._parked = None
+        return len(self.fresh) > before
+
+    def suffice(self, return_when: str) -> bool:
+        """True if ``return_when`` is met; uses up ``fresh``."""
+        fresh, self.fresh = self.fresh, deque()
+        return (
+            not self._pending
+            or (return_when == FIRST_COMPLETED and bool(fresh))
+            or (return_when == FIRST_EXCEPTION and any(f.error is not None for f in fresh))
+        )
+
+
+def _is_done(future: Future[Any]) -> bool:
+    return future.state is FINISHED or future.state is CANCELLED
+
+
+# -- reductions ------------------------------------------------------------
+
+
+def _blocks(
+    verb: str, map_func: Callable[..., Any], reduction: Callable[..., Any],
+    iterables: tuple[Iterable[Any], ...],
+) -> list[list[tuple[Any, ...]]]:
+    """The argument tuples, in runs that are short enough to balance the load."""
+    for func in (map_func, reduction):
+        if not callable(func):
+            raise TypeError(f"{verb}() needs two callables, not {func!r}")
+    if not iterables:
+        raise TypeError(f"{verb}() needs at least one iterable")
+    items = list(zip(*iterables))
+    if not items:
+        raise ValueError(f"{verb}() of no elements has no value")
+    size = max(1, len(items) // (16 * context.current().workers))
+    return [items[at:at + size] for at in range(0, len(items), size)]
+
+
+def _reduce_block(
+    map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
+) -> T:
+    return functools.reduce(reduction, itertools.starmap(map_func, block))
+
+
+def _scan_block(
+    map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
+) -> list[T]:
+    return list(itertools.accumulate(itertools.starmap(map_func, block), reduction))
+
+
+def _carry_block(reduction: Callable[[T, T], T], carry: T, scan: list[T]) -> list[T]:
+    return [reduction(carry, value) for value in scan]

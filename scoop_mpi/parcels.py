@@ -1,0 +1,256 @@
+"""Work and outcomes to messages and back, and what to say when that fails.
+
+One unpicklable argument must not take its neighbours in a bundle with it: when a
+bundle does not pickle, its members are tried one by one; when it does not unpickle,
+the owner is told and sends them one by one (``messages.Rejected``). Values of results
+are pickled each by itself unless they are plain, so that one which cannot be rebuilt
+by the owner harms nobody else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from typing import Any, NamedTuple
+
+from .codec import Codec, MissingDefinition
+from .errors import NotPicklableError, RemoteTraceback, TaskError
+from .future import Future, name_of
+from .mapcall import Chunk
+from .messages import Chunk as ChunkMessage
+from .messages import Rejected, Results, Tasks
+
+_PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
+_HOST = os.uname().nodename
+
+
+class Outcome(NamedTuple):
+    """What became of one task (``start`` -1) or of one chunk (``value``: a list).
+
+    ``error`` is that of the task, or of the item after the chunk's values. ``count``
+    is the number of a chunk's items that this accounts for, not run ones included.
+    """
+
+    id: int
+    start: int
+    elapsed_s: float
+    value: Any
+    error: BaseException | None
+    count: int
+
+
+def outcome_of(work: Future[Any] | Chunk) -> Outcome:
+    """The outcome of work that has run."""
+    if isinstance(work, Future):
+        return Outcome(work.id, -1, work.elapsed_s, work.value, work.error, 1)
+    count = len(work.values) + (1 + work.skipped if work.error is not None else 0)
+    return Outcome(work.map_id, work.start, work.elapsed_s, work.values, work.error, count)
+
+
+class Parcels:
+    """Packs and unpacks for the rank that ``codec`` belongs to."""
+
+    def __init__(self, codec: Codec, rank: int) -> None:
+        self.codec = codec
+        self.rank = rank
+
+    # -- work --------------------------------------------------------------
+
+    def pack_tasks(
+        self, tasks: list[Future[Any]], dest: int, estimate_s: float
+    ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
+        """Returns the message (None if nothing is left to send) and what cannot be sent."""
+        found: dict[bytes, bytes] = {}
+        failed: list[tuple[Future[Any], NotPicklableError]] = []
+        try:
+            payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
+        except Exception:
+            failed = [(t, error) for t in tasks if (error := self._why_not(t))]
+            bad = {task.id for task, _ in failed}
+            tasks = [task for task in tasks if task.id not in bad]
+            if not tasks or not failed:
+                return None, failed
+            payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
+        ids = tuple(task.id for task in tasks)
+        news = self.codec.news_for(dest, found)
+        return Tasks(tasks[0].owner, ids, estimate_s, payload, news), failed
+
+    def unpack_tasks(self, message: Tasks) -> list[Future[Any]] | Rejected:
+        """The tasks of ``message``, or what to tell their owner."""
+        self.codec.learn(message.definitions)
+        try:
+            calls = self.codec.loads(message.payload)
+        except Exception as error:
+            return self._rejected(message.ids, -1, 0, error)
+        return [
+            Future(id_, message.owner, func, args, kwargs)
+            for id_, (func, args, kwargs) in zip(message.ids, calls)
+        ]
+
+    def pack_chunk(
+        self, chunk: Chunk, dest: int
+    ) -> tuple[ChunkMessage | None, list[Any], NotPicklableError | None]:
+        """Returns the message, the chunk's arguments and, if it cannot be sent, why.
+
+        With an error, the arguments are those before the one that does not pickle.
+        """
+        found: dict[bytes, bytes] = {}
+        args = chunk.args()
+        try:
+            function = self.codec.dumps(chunk.func, found)
+        except Exception as error:
+            return None, [], NotPicklableError(f"the function {_short(chunk.func)} ({error})")
+        try:
+            payload = self.codec.dumps(args, found)
+        except Exception:
+            for at, arg in enumerate(args):
+                if why := self._try(arg):
+                    name = name_of(chunk.func)
+                    what = f"item {chunk.start + at} for {name}: {_short(arg)} ({why})"
+                    return None, args[:at], NotPicklableError(what)
+            raise
+        message = ChunkMessage(
+            chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred,
+            chunk.estimate_s, function, payload, self.codec.news_for(dest, found),
+        )
+        return message, args, None
+
+    def unpack_chunk(self, message: ChunkMessage) -> Chunk | Rejected:
+        """The chunk of ``message``, or what to tell its owner."""
+        self.codec.learn(message.definitions)
+        try:
+            func = self.codec.loads(message.function)
+            args = self.codec.loads(message.payload)
+        except Exception as error:
+            return self._rejected((message.map_id,), message.start, message.count, error)
+        return Chunk(message.owner, message.map_id, func, message.starred, message.start,
+                     args, message.estimate_s)
+
+    def _rejected(
+        self, ids: tuple[int, ...], start: int, count: int, error: Exception
+    ) -> Rejected:
+        digest = error.digest if isinstance(error, MissingDefinition) else b""
+        missing = re.search(r"attribute '(\w+).*__(?:scoop_)?main__", str(error))
+        attribute = missing[1] if isinstance(error, AttributeError) and missing else ""
+        reason = (
+            f"rank {self.rank} ({_HOST}) could not rebuild it: {type(error).__name__}: {error}"
+        )
+        return Rejected(ids, start, count, digest, attribute, reason)
+
+    def _try(self, obj: object) -> Exception | None:
+        try:
+            self.codec.dumps(obj, {})
+        except Exception as error:
+            return error
+        return None
+
+    def _why_not(self, task: Future[Any]) -> NotPicklableError | None:
+        """Names the part of a task that does not pickle; None if it does."""
+        name = name_of(task.func)
+        if why := self._try(task.func):
+            return NotPicklableError(f"the function {_short(task.func)} ({why})")
+        for at, arg in enumerate(task.args):
+            if why := self._try(arg):
+                return NotPicklableError(f"argument {at} of {name}: {_short(arg)} ({why})")
+        for key, arg in (task.kwargs or {}).items():
+            if why := self._try(arg):
+                return NotPicklableError(f"argument {key} of {name}: {_short(arg)} ({why})")
+        return None
+
+    # -- outcomes ----------------------------------------------------------
+
+    def pack_results(self, outcomes: list[Outcome], dest: int) -> Results:
+        """One message with the outcomes of one owner's work. Never fails."""
+        found: dict[bytes, bytes] = {}
+        records = [self._record(outcome, found) for outcome in outcomes]
+        payload = self.codec.dumps(records, found)
+        return Results(payload, self.codec.news_for(dest, found))
+
+    def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
+        """(id, start, elapsed_s, count, value or its pickle, is it pickled, error)."""
+        id_, start, elapsed_s, value, error, count = outcome
+        pickled = type(value) not in _PLAIN
+        if pickled:
+            try:
+                value = self.codec.dumps(value, found)
+            except Exception as why:
+                return self._unpicklable(outcome, why, found)
+        packed = self._pack_error(error, found) if error is not None else None
+        return (id_, start, elapsed_s, count, value, pickled, packed)
+
+    def _unpicklable(
+        self, outcome: Outcome, why: Exception, found: dict[bytes, bytes]
+    ) -> tuple[Any, ...]:
+        """The result, or one of a chunk's, does not pickle: that becomes the error."""
+        value, bad = None, f"the result {_short(outcome.value)} ({why})"
+        if outcome.start >= 0:
+            for at, one in enumerate(outcome.value):
+                if reason := self._try(one):
+                    value = outcome.value[:at]
+                    bad = f"the result of item {outcome.start + at}: {_short(one)} ({reason})"
+                    break
+            else:
+                raise why
+        return self._record(outcome._replace(value=value, error=NotPicklableError(bad)), found)
+
+    def unpack_results(self, message: Results) -> list[Outcome]:
+        """The outcomes; a value that cannot be rebuilt here has become an error."""
+        self.codec.learn(message.definitions)
+        return [self._outcome(*record) for record in self.codec.loads(message.payload)]
+
+    def _outcome(
+        self, id_: int, start: int, elapsed_s: float, count: int, value: Any,
+        pickled: bool, packed: tuple[Any, ...] | None,
+    ) -> Outcome:
+        error = self._unpack_error(*packed) if packed is not None else None
+        if pickled:
+            try:
+                value = self.codec.loads(value)
+            except Exception as why:
+                value = [] if start >= 0 else None
+                error = NotPicklableError(
+                    f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
+                    f"{type(why).__name__}: {why}"
+                )
+        return Outcome(id_, start, elapsed_s, value, error, count)
+
+    def _pack_error(self, error: BaseException, found: dict[bytes, bytes]) -> tuple[Any, ...]:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+        try:
+            pickled: bytes | None = self.codec.dumps(error, found)
+        except Exception:
+            pickled = None
+        return pickled, name, _text(error), text, self.rank, _HOST
+
+    def _unpack_error(
+        self, pickled: bytes | None, name: str, message: str, text: str, rank: int, host: str
+    ) -> BaseException:
+        error: BaseException | None = None
+        if pickled is not None:
+            try:
+                error = self.codec.loads(pickled)
+            except Exception:
+                pass  # what follows stands for it
+        if not isinstance(error, BaseException):
+            error = TaskError(name, message, text)
+        error.__cause__ = RemoteTraceback(text, rank, host)
+        return error
+
+
+def _short(obj: object) -> str:
+    """A repr of at most 100 characters, with the type's name."""
+    try:
+        text = repr(obj)
+    except Exception:
+        text = "<no repr>"
+    text = text if len(text) <= 100 else text[:97] + "..."
+    return f"{text} of type {type(obj).__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "<no str>"

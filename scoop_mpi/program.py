@@ -1,0 +1,245 @@
+"""The user's program: found, loaded, run on the root, imported on the workers.
+
+On the root it is ``__main__``, as under plain ``python``. Workers import the same
+code under another name, so that what stands under the main guard does not run there,
+and answer to both names: a reference to ``__main__.f`` that was pickled on any rank is
+``f`` of the program on every rank.
+
+What the root defines under its main guard does not exist on workers.
+:meth:`Program.is_shared_global` tells the two apart, from the source: a name may be
+bound in both places, and then the worker's would be the wrong one.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import CodeType, ModuleType
+
+from . import context
+from .codec import PROGRAM_MODULE
+from .errors import LaunchError, MainGuardError
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the user wants to run.
+
+    Args:
+        name: the program's file, or a module's name.
+        is_module: ``name`` is a module's (``-m``).
+        args: the program's own arguments.
+    """
+
+    name: str
+    is_module: bool = False
+    args: tuple[str, ...] = field(default=())
+
+    def check(self) -> None:
+        """Fails as :meth:`code` would, before anything is started."""
+        self.code  # noqa: B018
+
+    @cached_property
+    def path(self) -> str:
+        """The program's file.
+
+        Raises:
+            LaunchError: there is none.
+        """
+        if not self.is_module:
+            if os.path.isdir(self.name):
+                raise LaunchError(f"{self.name} is a directory; name the program's file in it")
+            if not os.path.exists(self.name):
+                raise LaunchError(f"there is no program file {self.name} "
+                                  f"(looked in {os.getcwd()})")
+            return self.name
+        spec = self._spec
+        assert spec is not None and spec.origin is not None
+        return spec.origin
+
+    @cached_property
+    def _spec(self) -> importlib.machinery.ModuleSpec | None:
+        if not self.is_module:
+            return None
+        if os.getcwd() not in sys.path and "" not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            spec = importlib.util.find_spec(self.name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = importlib.util.find_spec(self.name + ".__main__")
+        except ModuleNotFoundError as error:
+            raise LaunchError(f"cannot import the module {self.name}: {error}") from None
+        if spec is None or spec.origin is None:
+            raise LaunchError(f"there is no module {self.name} to run (python -m {self.name} "
+                              "would fail too)")
+        return spec
+
+    @cached_property
+    def _source(self) -> bytes:
+        try:
+            with open(self.path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise LaunchError(f"cannot read {self.path}: {error.strerror}") from None
+
+    @cached_property
+    def code(self) -> CodeType:
+        """The compiled program.
+
+        Raises:
+            LaunchError: it cannot be found, read or compiled; the message is what
+                Python would print.
+        """
+        try:
+            return compile(self._source, self.path, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError) as error:
+            text = "".join(traceback.format_exception_only(type(error), error))
+            raise LaunchError(text.rstrip("\n"), exit_code=1) from None
+
+    def is_shared_global(self, name: str) -> bool:
+        """True if workers, which skip the main guard, define this global as the root does."""
+        return name in self._shared_globals
+
+    @cached_property
+    def _shared_globals(self) -> frozenset[str]:
+        return shared_globals(self._source)
+
+    def run_as_main(self) -> tuple[int, str]:
+        """Runs the program as ``__main__``.
+
+        Returns:
+            Its exit code and, if an exception ended it, the traceback to print.
+        """
+        code = self.code
+        module = self._new_module("__main__")
+        sys.modules[PROGRAM_MODULE] = module
+        try:
+            exec(code, module.__dict__)
+        except SystemExit as request:
+            return _exit_code(request), ""
+        except BaseException as error:
+            if sys.excepthook is not sys.__excepthook__:
+                sys.excepthook(type(error), error, error.__traceback__)
+                return 1, ""
+            return 130 if isinstance(error, KeyboardInterrupt) else 1, _format(error)
+        return 0, ""
+
+    def import_on_worker(self, rank: int) -> str:
+        """Imports the program under another name.
+
+        Returns:
+            Why that failed, for the user; empty if it did not.
+        """
+        try:
+            code = self.code
+            module = self._new_module(PROGRAM_MODULE)
+            sys.modules["__main__"] = module
+            context.set_importing(True)
+            try:
+                exec(code, module.__dict__)
+            finally:
+                context.set_importing(False)
+        except LaunchError:
+            raise
+        except MainGuardError as error:
+            return self._guard_advice(error)
+        except BaseException as error:
+            what = "exited" if isinstance(error, SystemExit) else "failed"
+            return (
+                f"scoop_mpi: the program {what} while worker {rank} on {os.uname().nodename} "
+                f"imported it\n(workers import it; what only the root must do belongs under "
+                f"if __name__ == '__main__':)\n{_format(error)}"
+            )
+        return ""
+
+    def _new_module(self, name: str) -> ModuleType:
+        """Makes the program's module and the surroundings that ``python`` gives it."""
+        module = ModuleType(name)
+        spec = self._spec
+        module.__dict__.update(
+            __file__=self.path, __spec__=spec, __loader__=spec.loader if spec else None,
+            __package__=spec.parent if spec else None, __builtins__=__builtins__,
+        )
+        sys.modules[name] = module
+        sys.argv[:] = [self.path, *self.args]
+        if not self.is_module:
+            sys.path[0] = os.path.dirname(os.path.abspath(self.path))
+        return module
+
+    def _guard_advice(self, error: MainGuardError) -> str:
+        frames = traceback.extract_tb(error.__traceback__)
+        mine = [frame for frame in frames if frame.filename == self.path]
+        where = f"line {mine[0].lineno}: {mine[0].line}" if mine else "an imported module"
+        return (
+            f"scoop_mpi: {self.name} has no main guard around {where}\n"
+            "Every worker imports the program, so this line would run on each of them. "
+            "Put it, and all that only the root should do, under this line:\n\n"
+            "if __name__ == '__main__':\n"
+        )
+
+
+def shared_globals(source: bytes) -> frozenset[str]:
+    """Names that a module binds outside, and does not bind inside, its main guard."""
+    outside: set[str] = set()
+    inside: set[str] = set()
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.If) and _is_main_guard(statement.test):
+            for guarded in statement.body:
+                inside |= _bound_names(guarded)
+            for other in statement.orelse:
+                outside |= _bound_names(other)
+        else:
+            outside |= _bound_names(statement)
+    return frozenset(outside - inside)
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    if isinstance(test, ast.BoolOp):
+        return any(_is_main_guard(value) for value in test.values)
+    if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)):
+        return False
+    sides = [test.left, *test.comparators]
+    has_name = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+    has_main = any(isinstance(s, ast.Constant) and s.value == "__main__" for s in sides)
+    return has_name and has_main
+
+
+def _bound_names(node: ast.AST) -> set[str]:
+    """Names that a statement binds in the scope it stands in."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+    if isinstance(node, ast.Name):
+        return {node.id} if isinstance(node.ctx, ast.Store) else set()
+    if isinstance(node, ast.Lambda):
+        return set()
+    names: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        names |= _bound_names(child)
+    return names
+
+
+def _exit_code(request: SystemExit) -> int:
+    """As the interpreter does it; a text goes to standard error."""
+    if request.code is None:
+        return 0
+    if isinstance(request.code, int):
+        return request.code & 0xFF
+    print(request.code, file=sys.stderr, flush=True)
+    return 1
+
+
+def _format(error: BaseException) -> str:
+    """The traceback, from the program's first frame on."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_HERE):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))

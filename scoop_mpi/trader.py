@@ -1,0 +1,341 @@
+"""What a worker says to the other ranks: asks, offers, gives, reports.
+
+The protocol, seen from one worker (``messages`` has the vocabulary):
+
+    has nothing to do     REQUEST to whoever fed it last, at first to the broker
+    has work to spare     OFFER to the broker, answered some time by GRANT
+    is asked for work     TASKS or CHUNK straight to the asker; if nothing is left,
+                          the asker is handed on to the broker
+    has run foreign work  RESULTS straight to the owner
+
+At most one REQUEST of a worker is anywhere, and nothing is sent that was not asked
+for (results answer tasks), so what is in flight is bounded by the number of workers.
+
+Two threads call :meth:`Trader.exchange`: the one that runs tasks, between tasks, and
+the donor thread (``runtime``) while the first is inside user code. A lock keeps them
+apart. Whatever may run user code (outcomes, their callbacks; unpickling) is left in
+the inbox for :meth:`Trader.take_in`, which only the first thread calls.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from .backlog import Backlog, Work
+from .errors import NotPicklableError
+from .future import PENDING, SENT, Future, name_of
+from .mapcall import Chunk, MapCall
+from .messages import (
+    BROKER, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Message, Offer,
+    Rejected, Request, Results, Shutdown, Tasks,
+)
+from .messages import Chunk as ChunkMessage
+from .parcels import Outcome, Parcels, outcome_of
+from .transport.endpoint import Endpoint
+
+RECEIVE_AT_MOST = 64
+"""Messages taken in at one go, so that a flood does not starve the tasks."""
+PREFETCH_S = 0.01
+"""Ask for more work while this much (seconds) or less is left, if that is known."""
+
+
+class Trader:
+    """One worker's dealings with the others; ``backlog`` is what it trades with."""
+
+    def __init__(self, endpoint: Endpoint, parcels: Parcels, backlog: Backlog) -> None:
+        self.rank = endpoint.rank
+        self.peers = endpoint.size > 2
+        """Is there any other worker?"""
+        self.exchanges = 0
+        """How often :meth:`exchange` was called; tells the donor if it is needed."""
+        self.sent: dict[int, Future[Any]] = {}
+        """Own tasks that were given away, by id."""
+        self.maps: dict[int, MapCall] = {}
+        """Own maps of which some outcome is still to come, by id."""
+        self.drain_turn: int | None = None
+        """The turn of a DRAIN that was not answered yet."""
+        self.shutdown: Shutdown | None = None
+        """Set when the job ends."""
+        self.may_leave = False
+        """Set when every rank has stopped sending."""
+        self._endpoint = endpoint
+        self._parcels = parcels
+        self._backlog = backlog
+        self._exchanging = threading.Lock()
+        self._inbox: deque[tuple[int, Message]] = deque()
+        self._outcomes: deque[tuple[int, Outcome]] = deque()
+        self._unsendable: deque[tuple[Work, Outcome]] = deque()
+        self._wanting: deque[int] = deque()
+        self._offered = False
+        self._asked = False
+        self._fed_by = BROKER
+
+    # -- called by both threads --------------------------------------------
+
+    def exchange(self, keep: int) -> None:
+        """Receives, sends what is due, answers those who want work.
+
+        Args:
+            keep: pieces of work that are about to be run here and not for others.
+        """
+        with self._exchanging:
+            self.exchanges += 1
+            self._receive()
+            if self._outcomes:
+                self._report()
+            if self.peers:
+                self._feed(keep)
+            self._endpoint.progress()
+
+    def tell(self, dest: int, message: Message) -> None:
+        """Sends one message."""
+        with self._exchanging:
+            self._endpoint.send(dest, message)
+
+    def _receive(self) -> None:
+        for _ in range(RECEIVE_AT_MOST):
+            arrived = self._endpoint.receive()
+            if arrived is None:
+                return
+            match arrived[1]:
+                case Grant(workers):
+                    self._offered = False
+                    self._wanting.extend(workers)
+                case Request(workers):
+                    self._wanting.extend(workers)
+                case _:
+                    self._inbox.append(arrived)
+
+    def _report(self) -> None:
+        by_owner: dict[int, list[Outcome]] = {}
+        while self._outcomes:
+            owner, outcome = self._outcomes.popleft()
+            by_owner.setdefault(owner, []).append(outcome)
+        for owner, outcomes in by_owner.items():
+            self._endpoint.send(owner, self._parcels.pack_results(outcomes, owner))
+
+    def _feed(self, keep: int) -> None:
+        while self._wanting and self._backlog.more_than(keep):
+            work = self._backlog.give()
+            if work is None:
+                break
+            if isinstance(work, Chunk):
+                sent = self._send_chunk(self._wanting[0], work)
+            else:
+                sent = self._send_tasks(self._wanting[0], work)
+            if sent:
+                self._wanting.popleft()
+        if self._wanting:
+            self._endpoint.send(BROKER, Request(tuple(self._wanting)))
+            self._wanting.clear()
+        if not self._offered and self._backlog.more_than(keep):
+            self._offered = True
+            self._endpoint.send(BROKER, Offer())
+
+    def _send_tasks(self, dest: int, tasks: list[Future[Any]]) -> bool:
+        estimate_s = self._backlog.estimates.get(name_of(tasks[0].func))
+        message, failed = self._parcels.pack_tasks(tasks, dest, estimate_s)
+        for task, error in failed:
+            self._unsendable.append((task, Outcome(task.id, -1, 0.0, None, error, 1)))
+        if message is None:
+            return False
+        unsendable = {task.id for task, _ in failed}
+        for task in tasks:
+            if task.owner == self.rank and task.id not in unsendable:
+                task.state = SENT
+                self.sent[task.id] = task
+        self._endpoint.send(dest, message)
+        return True
+
+    def _send_chunk(self, dest: int, chunk: Chunk) -> bool:
+        count = len(chunk)
+        message, args, error = self._parcels.pack_chunk(chunk, dest)
+        if message is not None:
+            self._endpoint.send(dest, message)
+            return True
+        # The items before the bad one stay; the bad one is the end of this map.
+        if args:
+            self._backlog.chunks.append(Chunk(
+                chunk.owner, chunk.map_id, chunk.func, chunk.starred, chunk.start, args,
+                chunk.estimate_s,
+            ))
+        at = len(args)
+        outcome = Outcome(chunk.map_id, chunk.start + at, 0.0, [], error, count - at)
+        self._unsendable.append((chunk, outcome))
+        return False
+
+    # -- called by the thread that runs tasks ------------------------------
+
+    def ask(self, about_to_run_s: float = 0.0) -> None:
+        """Asks for work if none was asked for; ``about_to_run_s``: until it is needed."""
+        if self.peers and not self._asked and about_to_run_s < PREFETCH_S:
+            self._asked = True
+            self.tell(self._fed_by, Request((self.rank,)))
+
+    def report(self, work: Work) -> None:
+        """Takes the outcome of work that has run here to its owner, maybe this rank."""
+        if work.owner == self.rank:
+            self._settle(outcome_of(work))
+        else:
+            self._outcomes.append((work.owner, outcome_of(work)))
+
+    def open_map(self, call: MapCall) -> None:
+        """Makes the map's items available to all workers."""
+        if call.unfinished or not call.exhausted:
+            self.maps[call.id] = call
+            self._backlog.maps.append(call)
+
+    def close_map(self, call: MapCall) -> None:
+        """The map is over, or its consumer wants nothing more."""
+        call.close()
+        self._drop_if_over(call)
+
+    def discard(self) -> None:
+        """After the end: drops what still arrives, until told to leave."""
+        while (arrived := self._endpoint.receive()) is not None:
+            if isinstance(arrived[1], Leave):
+                self.may_leave = True
+
+    def is_unwanted(self, chunk: Chunk) -> bool:
+        """True if the chunk is of an own map whose consumer is gone."""
+        return chunk.owner == self.rank and chunk.map_id not in self.maps
+
+    def unfinished(self) -> bool:
+        """True if some of this rank's work is unstarted, elsewhere, or not yet reported."""
+        return bool(
+            self._backlog or self.sent or self._inbox or self._outcomes or self._unsendable
+            or any(call.unfinished for call in self.maps.values())
+        )
+
+    def take_in(self) -> None:
+        """Deals with what :meth:`exchange` has received. May call callbacks."""
+        while self._unsendable:
+            work, outcome = self._unsendable.popleft()
+            if work.owner != self.rank:
+                self._outcomes.append((work.owner, outcome))
+            elif isinstance(work, Future):
+                self._settle_task(work, outcome)
+            else:
+                self._settle(outcome)
+        while self._inbox:
+            self._handle(*self._inbox.popleft())
+
+    def _handle(self, source: int, message: Message) -> None:
+        match message:
+            case Tasks():
+                self._accept_tasks(source, message)
+            case ChunkMessage():
+                self._accept_chunk(source, message)
+            case Results():
+                for outcome in self._parcels.unpack_results(message):
+                    self._settle(outcome)
+            case Rejected():
+                self._take_back(source, message)
+            case Drain(turn):
+                self.drain_turn = turn
+            case Shutdown():
+                self.shutdown = message
+            case (Request() | Offer() | Grant() | Failure() | Finished() | Drained()
+                  | Goodbye() | Leave()):
+                raise AssertionError(f"not a message for a worker's inbox: {message!r}")
+            case _:
+                assert_never(message)
+
+    def _accept_tasks(self, source: int, message: Tasks) -> None:
+        self._was_fed(source)
+        if message.owner == self.rank:
+            self._come_home(message.ids)
+            return
+        tasks = self._parcels.unpack_tasks(message)
+        if isinstance(tasks, Rejected):
+            self.tell(message.owner, tasks)
+            return
+        if message.estimate_s:
+            self._backlog.estimates.learn(name_of(tasks[0].func), message.estimate_s)
+        self._backlog.foreign.extend(tasks)
+
+    def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
+        self._was_fed(source)
+        if message.owner == self.rank:
+            if (call := self.maps.get(message.map_id)) is not None:
+                self._backlog.chunks.append(call.chunk(message.start, message.count))
+            return
+        chunk = self._parcels.unpack_chunk(message)
+        if isinstance(chunk, Rejected):
+            self.tell(message.owner, chunk)
+        else:
+            self._backlog.chunks.append(chunk)
+
+    def _come_home(self, ids: tuple[int, ...]) -> None:
+        """Own tasks were given away, not started, and passed on to this rank."""
+        for id_ in ids:
+            task = self._backlog.own[id_] = self.sent.pop(id_)
+            task.state = PENDING
+
+    def _was_fed(self, source: int) -> None:
+        self._asked = False
+        self._fed_by = source
+
+    def _settle(self, outcome: Outcome) -> None:
+        """An outcome has come home to its owner."""
+        if outcome.start < 0:
+            self._settle_task(self.sent.pop(outcome.id), outcome)
+            return
+        call = self.maps.get(outcome.id)
+        if call is not None:
+            call.deliver(outcome.start, outcome.value, outcome.error, outcome.count,
+                         outcome.elapsed_s)
+            self._drop_if_over(call)
+
+    def _settle_task(self, task: Future[Any], outcome: Outcome) -> None:
+        if outcome.elapsed_s:
+            self._backlog.estimates.learn(name_of(task.func), outcome.elapsed_s)
+        task.value, task.error = outcome.value, outcome.error
+        task.finish()
+
+    def _drop_if_over(self, call: MapCall) -> None:
+        if not call.unfinished and call.exhausted:
+            self.maps.pop(call.id, None)
+            if call in self._backlog.maps:
+                self._backlog.maps.remove(call)
+
+    def _take_back(self, source: int, message: Rejected) -> None:
+        """A receiver could not unpickle own work: send it otherwise, or give it up."""
+        if message.digest:
+            self._parcels.codec.forget_sent(source, message.digest)
+        if message.attribute:
+            self._parcels.codec.send_by_value(message.attribute)
+        repairable = bool(message.digest or message.attribute)
+        if message.start < 0:
+            self._take_back_tasks(message, repairable)
+        else:
+            self._take_back_chunk(message, repairable)
+
+    def _take_back_tasks(self, message: Rejected, repairable: bool) -> None:
+        for id_ in message.ids:
+            task = self.sent.pop(id_)
+            if len(message.ids) == 1 and (task.alone or not repairable) and not message.digest:
+                what = f"{task.func!r} or its arguments; {message.reason}"
+                error = NotPicklableError(what)
+                self._settle_task(task, Outcome(id_, -1, 0.0, None, error, 1))
+                continue
+            task.alone = task.alone or not message.digest
+            task.state = PENDING
+            self._backlog.own[id_] = task
+
+    def _take_back_chunk(self, message: Rejected, repairable: bool) -> None:
+        call = self.maps.get(message.ids[0])
+        if call is None or call.closed:
+            return
+        tries = call.tries[message.start] = call.tries.get(message.start, 0) + 1
+        if message.count == 1 and (tries > 2 or not repairable):
+            what = f"item {message.start} for {name_of(call.func)}; {message.reason}"
+            error = NotPicklableError(what)
+            self._settle(Outcome(call.id, message.start, 0.0, [], error, 1))
+            return
+        step = message.count if repairable and tries <= 2 else 1
+        for start in range(message.start, message.start + message.count, step):
+            self._backlog.chunks.append(call.chunk(start, step))

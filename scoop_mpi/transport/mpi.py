@@ -1,0 +1,111 @@
+"""Messages over MPI. The only module that imports ``mpi4py``; importing it starts MPI.
+
+How a message travels
+    ``Isend``, then ``Improbe`` and a receive of exactly the size that arrived, so no
+    size is assumed. Small messages are received on the spot. Large ones may need the
+    sender's help (rendezvous), so they are received with ``Imrecv`` and completed by
+    a later call: nothing here waits for another rank. A small message may therefore
+    overtake a large one of the same sender.
+
+    An MPI count is a C int in many libraries. Messages of 2 GiB and more are sent as
+    blocks of ``BLOCK`` bytes (padded), marked by their tag.
+
+Threads
+    ``MPI_THREAD_SERIALIZED``: two threads make calls, never at once (``trader``).
+
+``ssend`` was not taken: two ranks that send to each other would wait for ever.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import mpi4py
+
+mpi4py.rc.thread_level = "serialized"
+
+from mpi4py import MPI  # noqa: E402  (rc must be set before this import starts MPI)
+
+from ..codec import pack, unpack  # noqa: E402
+from ..messages import Message  # noqa: E402
+
+BLOCK = 4096
+"""Bytes in one block of a message too large for an MPI count."""
+COUNT_MAX = 2**31 - 1
+LARGE = 1 << 16
+"""From this size (bytes) on, a receive may have to wait for the sender."""
+_BIG_TAG = 1000
+"""Added to the tag of a message that is sent in blocks."""
+
+
+class MpiEndpoint:
+    """This rank's endpoint on a duplicate of ``MPI_COMM_WORLD``."""
+
+    def __init__(self, count_max: int = COUNT_MAX) -> None:
+        self._comm = MPI.COMM_WORLD.Dup()
+        self.rank: int = self._comm.Get_rank()
+        self.size: int = self._comm.Get_size()
+        self._count_max = count_max
+        self._status = MPI.Status()
+        self._sending: deque[MPI.Request] = deque()
+        self._receiving: deque[tuple[MPI.Request, int, int, bytearray]] = deque()
+        self._block: MPI.Datatype = MPI.BYTE.Create_contiguous(BLOCK).Commit()
+
+    def send(self, dest: int, message: Message) -> None:
+        """Starts sending; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
+        tag, data = pack(message)
+        if len(data) <= self._count_max:
+            request = self._comm.Isend([data, MPI.BYTE], dest, tag)
+        else:
+            padded = data + bytes(-len(data) % BLOCK)
+            count = len(padded) // BLOCK
+            request = self._comm.Isend([padded, count, self._block], dest, tag + _BIG_TAG)
+        if not request.Test():
+            self._sending.append(request)
+
+    def receive(self) -> tuple[int, Message] | None:
+        """The next message; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
+        if self._receiving and (done := self._completed()) is not None:
+            return done
+        while (message := self._comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, self._status)):
+            source, tag = self._status.source, self._status.tag
+            big = tag >= _BIG_TAG
+            unit, datatype = (BLOCK, self._block) if big else (1, MPI.BYTE)
+            count = self._status.Get_count(datatype)
+            buffer = bytearray(count * unit)
+            if len(buffer) < LARGE:
+                message.Recv([buffer, count, datatype])
+                return source, unpack(tag % _BIG_TAG, buffer)
+            request = message.Irecv([buffer, count, datatype])
+            self._receiving.append((request, source, tag % _BIG_TAG, buffer))
+            if (done := self._completed()) is not None:
+                return done
+        return None
+
+    def _completed(self) -> tuple[int, Message] | None:
+        """One of the large messages whose receive has completed."""
+        for _ in range(len(self._receiving)):
+            request, source, number, buffer = self._receiving.popleft()
+            if request.Test():
+                return source, unpack(number, buffer)
+            self._receiving.append((request, source, number, buffer))
+        return None
+
+    def progress(self) -> None:
+        """Gives up what has been sent."""
+        while self._sending and self._sending[0].Test():
+            self._sending.popleft()
+
+    def idle(self) -> bool:
+        """True if everything sent has left and nothing is half received."""
+        self.progress()
+        return not self._sending and not self._receiving
+
+    def abort(self, exit_code: int) -> None:
+        """Ends all ranks at once (MPI_Abort). Does not return."""
+        MPI.COMM_WORLD.Abort(exit_code)
+
+
+def library_version() -> str:
+    """First line of MPI_Get_library_version."""
+    return MPI.Get_library_version().splitlines()[0].strip("\0 ")
