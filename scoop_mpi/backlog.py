@@ -15,9 +15,10 @@ leaves first.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Any, Union
 
-from .future import Future, name_of
+from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 
 BUNDLE_S = 0.003
@@ -51,9 +52,11 @@ class Backlog:
         self.estimates = Estimates()
         self.own: OrderedDict[int, Future[Any]] = OrderedDict()
         """Own tasks by id, oldest first."""
-        self.foreign: deque[Future[Any]] = deque()
+        self.foreign: deque[ForeignTask[Any]] = deque()
         self.chunks: deque[Chunk] = deque()
         """Chunks from other ranks, and rests of chunks that were interrupted."""
+        self.alone: set[int] = set()
+        """Ids of own tasks to send each by itself: a bundle could not be loaded."""
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
 
@@ -87,7 +90,7 @@ class Backlog:
                 return chunk
         for queue in (self.chunks, self.foreign):
             try:
-                return queue.pop()  # type: ignore[attr-defined,no-any-return]
+                return queue.pop()
             except IndexError:
                 pass
         return None
@@ -106,7 +109,7 @@ class Backlog:
             return self.chunks[-1].estimate_s * len(self.chunks[-1])
         return self.estimates.get(name_of(self.foreign[-1].func)) if self.foreign else 0.0
 
-    def give(self) -> Chunk | list[Future[Any]] | None:
+    def give(self) -> Chunk | Sequence[Future[Any]] | None:
         """A piece of work for another worker: a chunk, or tasks of one owner."""
         try:
             return self._share_of(self.chunks.popleft())
@@ -134,8 +137,8 @@ class Backlog:
             self.chunks.appendleft(kept)
         return given
 
-    def _foreign_bundle(self) -> list[Future[Any]]:
-        bundle: list[Future[Any]] = []
+    def _foreign_bundle(self) -> list[ForeignTask[Any]]:
+        bundle: list[ForeignTask[Any]] = []
         try:
             first = self.foreign.popleft()
             bundle.append(first)
@@ -154,11 +157,11 @@ class Backlog:
         try:
             first = self.own.popitem(last=False)[1]
             bundle.append(first)
-            if first.alone:
+            if first.id in self.alone:
                 return bundle
             for _ in range(self._bundle_size(first, len(self.own) + 1) - 1):
                 task = self.own.popitem(last=False)[1]
-                if task.alone:
+                if task.id in self.alone:
                     self.own[task.id] = task
                     break
                 bundle.append(task)

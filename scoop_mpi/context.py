@@ -6,7 +6,7 @@ a scheduler without peers, so that the program runs serially in its own process.
 
 from __future__ import annotations
 
-import threading
+from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ def current() -> Scheduler:
         assert _start_alone is not None, "scoop_mpi/__init__ sets it"
         install(_start_alone())
         return current()
-    if threading.get_ident() != _thread:
+    if get_ident() != _thread:
         raise ThreadError(
             "scoop_mpi's futures may be used from one thread only, the one that runs the "
             "program and its tasks; submit there and pass plain values to other threads"
@@ -47,7 +47,7 @@ def install(scheduler: Scheduler | None) -> None:
     """Makes ``scheduler`` the running one, on the calling thread; None: none is."""
     global _scheduler, _thread
     _scheduler = scheduler
-    _thread = threading.get_ident()
+    _thread = get_ident()
 
 
 def on_first_use(start_alone: Callable[[], Scheduler]) -> None:

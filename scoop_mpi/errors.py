@@ -7,6 +7,7 @@ library's (``concurrent.futures``), as PEP 3148 asks.
 from __future__ import annotations
 
 import pickle
+from typing import NoReturn
 
 
 class ScoopError(Exception):
@@ -89,3 +90,8 @@ class RemoteTraceback(ScoopError):
 
     def __str__(self) -> str:
         return f"raised on rank {self.rank} ({self.host})\n\n{self.text}"
+
+
+def assert_never(value: NoReturn) -> NoReturn:
+    """Ends a ``match`` that handles every case (``typing.assert_never`` from 3.11 on)."""
+    raise AssertionError(f"not handled: {value!r}")

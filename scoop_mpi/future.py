@@ -10,8 +10,8 @@ SCOOP's manual says beyond that is named where it applies.
     CANCELLED   -
     FINISHED    -
 
-A foreign task is a ``Future`` too, on the rank that executes it: its ``owner`` is
-another rank and its outcome is sent there.
+On the rank that executes a task of another rank, it is a :class:`ForeignTask`: the same
+life, but its outcome is sent to its owner.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Waiter(Protocol):
     """Something that wants to know when a future is done."""
 
     def notify(self, future: Future[Any], /) -> None:
-        """Called once, right after ``future`` is done; must not run user code."""
+        """Called once, right after ``future`` is done."""
 
 
 def name_of(func: Callable[..., Any]) -> str:
@@ -73,32 +73,23 @@ class Future(Generic[T]):
     sent to another.
     """
 
+    # One of these is made for every task: each slot costs some 20 ns.
     __slots__ = (
-        "id", "owner", "func", "args", "kwargs", "state", "value", "error",
-        "alone", "elapsed_s", "_waiters", "_callbacks", "__weakref__",
+        "id", "func", "args", "kwargs", "state", "value", "error", "_listeners", "__weakref__",
     )
 
     def __init__(
-        self,
-        id_: int,
-        owner: int,
-        func: Callable[..., T],
-        args: tuple[Any, ...],
+        self, id_: int, func: Callable[..., T], args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
     ) -> None:
         self.id = id_
-        self.owner = owner
         self.func = func
         self.args = args
         self.kwargs = kwargs
         self.state = PENDING
         self.value: T | None = None
         self.error: BaseException | None = None
-        self.alone = False
-        """Send in a message of its own: a bundle with it in could not be loaded."""
-        self.elapsed_s = 0.0
-        self._waiters: list[Waiter] | None = None
-        self._callbacks: list[Callable[[Future[T]], object]] | None = None
+        self._listeners: list[Waiter] | None = None
 
     def __repr__(self) -> str:
         return f"<Future {self.id} {name_of(self.func)} {self.state.value}>"
@@ -121,7 +112,9 @@ class Future(Generic[T]):
                 remote traceback is in ``__cause__`` (:class:`errors.RemoteTraceback`).
         """
         if self.state is not FINISHED:
-            self._await(timeout)
+            context.current().wait_for(self, timeout)
+            if self.state is CANCELLED:
+                raise CancelledError()
         if self.error is not None:
             try:
                 raise self.error
@@ -136,7 +129,9 @@ class Future(Generic[T]):
         Args and errors: as :meth:`result`.
         """
         if self.state is not FINISHED:
-            self._await(timeout)
+            context.current().wait_for(self, timeout)
+            if self.state is CANCELLED:
+                raise CancelledError()
         return self.error
 
     def done(self) -> bool:
@@ -163,7 +158,7 @@ class Future(Generic[T]):
         """
         if self.state is PENDING and context.current().claim(self):
             self.state = CANCELLED
-            self._done()
+            self._tell_listeners()
         return self.state is CANCELLED
 
     def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
@@ -172,12 +167,11 @@ class Future(Generic[T]):
         Callbacks run in the order they were added, at once if the future is done
         already. An ``Exception`` in one is logged and ignored.
         """
+        callback = _Callback(fn)
         if self.state is FINISHED or self.state is CANCELLED:
-            self._call_back(fn)
-        elif self._callbacks is None:
-            self._callbacks = [fn]
+            callback.notify(self)
         else:
-            self._callbacks.append(fn)
+            self.add_waiter(callback)
 
     # -- what the scheduler calls ------------------------------------------
 
@@ -193,45 +187,66 @@ class Future(Generic[T]):
             raise  # the process is leaving: not an outcome
         except BaseException as error:
             self.error = error
+        self.state = FINISHED
+        # The future may be kept for long, its arguments need not.
+        self.args = ()
+        self.kwargs = None
+        if self._listeners is not None:
+            self._tell_listeners()
 
-    def finish(self) -> None:
-        """After :meth:`run`: tells those who wait. The arguments are let go."""
+    def finish(self, value: T | None, error: BaseException | None) -> None:
+        """The outcome, from wherever the call was made."""
+        self.value = value
+        self.error = error
         self.state = FINISHED
         self.args = ()
         self.kwargs = None
-        if self._waiters is not None or self._callbacks is not None:
-            self._done()
+        if self._listeners is not None:
+            self._tell_listeners()
 
     def add_waiter(self, waiter: Waiter) -> None:
         """``waiter`` is notified once, when the future is done (it is not yet)."""
-        if self._waiters is None:
-            self._waiters = [waiter]
+        if self._listeners is None:
+            self._listeners = [waiter]
         else:
-            self._waiters.append(waiter)
+            self._listeners.append(waiter)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Undoes :meth:`add_waiter`; harmless if it was notified already."""
-        if self._waiters is not None and waiter in self._waiters:
-            self._waiters.remove(waiter)
+        if self._listeners is not None and waiter in self._listeners:
+            self._listeners.remove(waiter)
 
-    # -- private -----------------------------------------------------------
+    def _tell_listeners(self) -> None:
+        listeners, self._listeners = self._listeners, None
+        for listener in listeners or ():
+            listener.notify(self)
 
-    def _await(self, timeout: float | None) -> None:
-        if self.state is not CANCELLED:
-            context.current().wait_for(self, timeout)
-        if self.state is CANCELLED:
-            raise CancelledError()
 
-    def _done(self) -> None:
-        waiters, self._waiters = self._waiters, None
-        callbacks, self._callbacks = self._callbacks, None
-        for waiter in waiters or ():
-            waiter.notify(self)
-        for fn in callbacks or ():
-            self._call_back(fn)
+class ForeignTask(Future[T]):
+    """A task of rank ``owner`` that is, or will be, run here.
 
-    def _call_back(self, fn: Callable[[Future[T]], object]) -> None:
+    ``elapsed_s``: seconds that the call took.
+    """
+
+    __slots__ = ("owner", "elapsed_s")
+
+    def __init__(
+        self, id_: int, owner: int, func: Callable[..., T], args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+    ) -> None:
+        super().__init__(id_, func, args, kwargs)
+        self.owner = owner
+        self.elapsed_s = 0.0
+
+
+class _Callback:
+    """A callback as a :class:`Waiter`."""
+
+    def __init__(self, fn: Callable[[Future[Any]], object]) -> None:
+        self._fn = fn
+
+    def notify(self, future: Future[Any]) -> None:
         try:
-            fn(self)
+            self._fn(future)
         except Exception:
-            _logger.exception("exception calling callback for %r", self)
+            _logger.exception("exception calling callback for %r", future)

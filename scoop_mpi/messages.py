@@ -63,7 +63,7 @@ class Tasks(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """``count`` consecutive items, from ``start`` on, of one ``map`` call.
+    """``length`` consecutive items, from ``start`` on, of one ``map`` call.
 
     ``function`` is the pickled callable, ``payload`` the pickled list of arguments
     (of argument tuples, if ``starred``).
@@ -72,7 +72,7 @@ class Chunk(NamedTuple):
     owner: int
     map_id: int
     start: int
-    count: int
+    length: int
     starred: bool
     estimate_s: float
     function: bytes
@@ -99,7 +99,7 @@ class Rejected(NamedTuple):
 
     ids: tuple[int, ...]
     start: int
-    count: int
+    length: int
     digest: bytes
     attribute: str
     reason: str

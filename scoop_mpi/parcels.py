@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import re
 import traceback
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .codec import Codec, MissingDefinition
 from .errors import NotPicklableError, RemoteTraceback, TaskError
-from .future import Future, name_of
+from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
 from .messages import Rejected, Results, Tasks
@@ -28,7 +29,7 @@ _HOST = os.uname().nodename
 class Outcome(NamedTuple):
     """What became of one task (``start`` -1) or of one chunk (``value``: a list).
 
-    ``error`` is that of the task, or of the item after the chunk's values. ``count``
+    ``error`` is that of the task, or of the item after the chunk's values. ``length``
     is the number of a chunk's items that this accounts for, not run ones included.
     """
 
@@ -37,15 +38,15 @@ class Outcome(NamedTuple):
     elapsed_s: float
     value: Any
     error: BaseException | None
-    count: int
+    length: int
 
 
-def outcome_of(work: Future[Any] | Chunk) -> Outcome:
+def outcome_of(work: ForeignTask[Any] | Chunk) -> Outcome:
     """The outcome of work that has run."""
-    if isinstance(work, Future):
+    if isinstance(work, ForeignTask):
         return Outcome(work.id, -1, work.elapsed_s, work.value, work.error, 1)
-    count = len(work.values) + (1 + work.skipped if work.error is not None else 0)
-    return Outcome(work.map_id, work.start, work.elapsed_s, work.values, work.error, count)
+    length = len(work.values) + (1 + work.skipped if work.error is not None else 0)
+    return Outcome(work.map_id, work.start, work.elapsed_s, work.values, work.error, length)
 
 
 class Parcels:
@@ -58,7 +59,7 @@ class Parcels:
     # -- work --------------------------------------------------------------
 
     def pack_tasks(
-        self, tasks: list[Future[Any]], dest: int, estimate_s: float
+        self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
         """Returns the message (None if nothing is left to send) and what cannot be sent."""
         found: dict[bytes, bytes] = {}
@@ -74,9 +75,9 @@ class Parcels:
             payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
         ids = tuple(task.id for task in tasks)
         news = self.codec.news_for(dest, found)
-        return Tasks(tasks[0].owner, ids, estimate_s, payload, news), failed
+        return Tasks(owner, ids, estimate_s, payload, news), failed
 
-    def unpack_tasks(self, message: Tasks) -> list[Future[Any]] | Rejected:
+    def unpack_tasks(self, message: Tasks) -> list[ForeignTask[Any]] | Rejected:
         """The tasks of ``message``, or what to tell their owner."""
         self.codec.learn(message.definitions)
         try:
@@ -84,7 +85,7 @@ class Parcels:
         except Exception as error:
             return self._rejected(message.ids, -1, 0, error)
         return [
-            Future(id_, message.owner, func, args, kwargs)
+            ForeignTask(id_, message.owner, func, args, kwargs)
             for id_, (func, args, kwargs) in zip(message.ids, calls)
         ]
 
@@ -123,12 +124,12 @@ class Parcels:
             func = self.codec.loads(message.function)
             args = self.codec.loads(message.payload)
         except Exception as error:
-            return self._rejected((message.map_id,), message.start, message.count, error)
+            return self._rejected((message.map_id,), message.start, message.length, error)
         return Chunk(message.owner, message.map_id, func, message.starred, message.start,
                      args, message.estimate_s)
 
     def _rejected(
-        self, ids: tuple[int, ...], start: int, count: int, error: Exception
+        self, ids: tuple[int, ...], start: int, length: int, error: Exception
     ) -> Rejected:
         digest = error.digest if isinstance(error, MissingDefinition) else b""
         missing = re.search(r"attribute '(\w+).*__(?:scoop_)?main__", str(error))
@@ -136,7 +137,7 @@ class Parcels:
         reason = (
             f"rank {self.rank} ({_HOST}) could not rebuild it: {type(error).__name__}: {error}"
         )
-        return Rejected(ids, start, count, digest, attribute, reason)
+        return Rejected(ids, start, length, digest, attribute, reason)
 
     def _try(self, obj: object) -> Exception | None:
         try:
@@ -168,8 +169,8 @@ class Parcels:
         return Results(payload, self.codec.news_for(dest, found))
 
     def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
-        """(id, start, elapsed_s, count, value or its pickle, is it pickled, error)."""
-        id_, start, elapsed_s, value, error, count = outcome
+        """(id, start, elapsed_s, length, value or its pickle, is it pickled, error)."""
+        id_, start, elapsed_s, value, error, length = outcome
         pickled = type(value) not in _PLAIN
         if pickled:
             try:
@@ -177,7 +178,7 @@ class Parcels:
             except Exception as why:
                 return self._unpicklable(outcome, why, found)
         packed = self._pack_error(error, found) if error is not None else None
-        return (id_, start, elapsed_s, count, value, pickled, packed)
+        return (id_, start, elapsed_s, length, value, pickled, packed)
 
     def _unpicklable(
         self, outcome: Outcome, why: Exception, found: dict[bytes, bytes]
@@ -200,7 +201,7 @@ class Parcels:
         return [self._outcome(*record) for record in self.codec.loads(message.payload)]
 
     def _outcome(
-        self, id_: int, start: int, elapsed_s: float, count: int, value: Any,
+        self, id_: int, start: int, elapsed_s: float, length: int, value: Any,
         pickled: bool, packed: tuple[Any, ...] | None,
     ) -> Outcome:
         error = self._unpack_error(*packed) if packed is not None else None
@@ -213,7 +214,7 @@ class Parcels:
                     f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
                     f"{type(why).__name__}: {why}"
                 )
-        return Outcome(id_, start, elapsed_s, value, error, count)
+        return Outcome(id_, start, elapsed_s, value, error, length)
 
     def _pack_error(self, error: BaseException, found: dict[bytes, bytes]) -> tuple[Any, ...]:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))

@@ -7,7 +7,6 @@ the program runs serially.
 from __future__ import annotations
 
 import io
-import os
 import sys
 
 from . import context, runtime

@@ -221,4 +221,3 @@ def start_without_launcher() -> Scheduler:
         RuntimeWarning, stacklevel=4,
     )
     return start_alone()
-

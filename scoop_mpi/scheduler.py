@@ -37,7 +37,7 @@ from greenlet import getcurrent, greenlet
 from .backlog import Backlog, Work
 from .codec import Codec
 from .errors import DeadlockError
-from .future import CANCELLED, FINISHED, PENDING, Future, name_of
+from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import BROKER, Drained
 from .parcels import Parcels
@@ -137,7 +137,7 @@ class Scheduler:
     ) -> Future[Any]:
         """Creates a task; it may start here or elsewhere from now on."""
         self.created = id_ = self.created + 1
-        future = self.backlog.own[id_] = Future(id_, self.rank, func, args, kwargs)
+        future = self.backlog.own[id_] = Future(id_, func, args, kwargs)
         self._countdown -= 1
         if self._countdown < 0:
             self._look(keep=0)
@@ -285,29 +285,26 @@ class Scheduler:
     def _run_work(self, work: Work) -> None:
         if isinstance(work, Chunk):
             self._run_chunk(work)
-        elif work.owner == self.rank:
-            work.run()
-            work.finish()
-        else:
+        elif isinstance(work, ForeignTask):
             self._run_foreign(work)
+        else:
+            work.run()
 
     def _run_inline(self, future: Future[Any]) -> None:
         self._depth += 1
         future.run()
         self._depth -= 1
-        future.finish()
         self._countdown -= 1
         if self._countdown < 0:
             self._look(keep=0)
 
-    def _run_foreign(self, task: Future[Any]) -> None:
+    def _run_foreign(self, task: ForeignTask[Any]) -> None:
         estimate_s = self.backlog.estimates.get(name_of(task.func))
         if estimate_s and not self.backlog:
             self.trader.ask(estimate_s)
         began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began
-        task.finish()
         self.trader.report(task)
 
     def _run_chunk(self, chunk: Chunk) -> None:

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, assert_never
+from collections.abc import Sequence
+from typing import Any
 
-from .backlog import Backlog, Work
-from .errors import NotPicklableError
-from .future import PENDING, SENT, Future, name_of
+from .backlog import Backlog
+from .errors import NotPicklableError, assert_never
+from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
     BROKER, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Message, Offer,
@@ -67,7 +67,7 @@ class Trader:
         self._exchanging = threading.Lock()
         self._inbox: deque[tuple[int, Message]] = deque()
         self._outcomes: deque[tuple[int, Outcome]] = deque()
-        self._unsendable: deque[tuple[Work, Outcome]] = deque()
+        self._unsendable: deque[tuple[int, Outcome]] = deque()
         self._wanting: deque[int] = deque()
         self._offered = False
         self._asked = False
@@ -135,18 +135,19 @@ class Trader:
             self._offered = True
             self._endpoint.send(BROKER, Offer())
 
-    def _send_tasks(self, dest: int, tasks: list[Future[Any]]) -> bool:
-        estimate_s = self._backlog.estimates.get(name_of(tasks[0].func))
-        message, failed = self._parcels.pack_tasks(tasks, dest, estimate_s)
-        for task, error in failed:
-            self._unsendable.append((task, Outcome(task.id, -1, 0.0, None, error, 1)))
-        if message is None:
-            return False
-        unsendable = {task.id for task, _ in failed}
-        for task in tasks:
-            if task.owner == self.rank and task.id not in unsendable:
+    def _send_tasks(self, dest: int, tasks: Sequence[Future[Any]]) -> bool:
+        first = tasks[0]
+        owner = first.owner if isinstance(first, ForeignTask) else self.rank
+        if owner == self.rank:
+            for task in tasks:
                 task.state = SENT
                 self.sent[task.id] = task
+        estimate_s = self._backlog.estimates.get(name_of(first.func))
+        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s)
+        for task, error in failed:
+            self._unsendable.append((owner, Outcome(task.id, -1, 0.0, None, error, 1)))
+        if message is None:
+            return False
         self._endpoint.send(dest, message)
         return True
 
@@ -164,7 +165,7 @@ class Trader:
             ))
         at = len(args)
         outcome = Outcome(chunk.map_id, chunk.start + at, 0.0, [], error, count - at)
-        self._unsendable.append((chunk, outcome))
+        self._unsendable.append((chunk.owner, outcome))
         return False
 
     # -- called by the thread that runs tasks ------------------------------
@@ -175,12 +176,15 @@ class Trader:
             self._asked = True
             self.tell(self._fed_by, Request((self.rank,)))
 
-    def report(self, work: Work) -> None:
+    def report(self, work: ForeignTask[Any] | Chunk) -> None:
         """Takes the outcome of work that has run here to its owner, maybe this rank."""
-        if work.owner == self.rank:
-            self._settle(outcome_of(work))
+        self._deliver(work.owner, outcome_of(work))
+
+    def _deliver(self, owner: int, outcome: Outcome) -> None:
+        if owner == self.rank:
+            self._settle(outcome)
         else:
-            self._outcomes.append((work.owner, outcome_of(work)))
+            self._outcomes.append((owner, outcome))
 
     def open_map(self, call: MapCall) -> None:
         """Makes the map's items available to all workers."""
@@ -213,13 +217,7 @@ class Trader:
     def take_in(self) -> None:
         """Deals with what :meth:`exchange` has received. May call callbacks."""
         while self._unsendable:
-            work, outcome = self._unsendable.popleft()
-            if work.owner != self.rank:
-                self._outcomes.append((work.owner, outcome))
-            elif isinstance(work, Future):
-                self._settle_task(work, outcome)
-            else:
-                self._settle(outcome)
+            self._deliver(*self._unsendable.popleft())
         while self._inbox:
             self._handle(*self._inbox.popleft())
 
@@ -261,7 +259,7 @@ class Trader:
         self._was_fed(source)
         if message.owner == self.rank:
             if (call := self.maps.get(message.map_id)) is not None:
-                self._backlog.chunks.append(call.chunk(message.start, message.count))
+                self._backlog.chunks.append(call.chunk(message.start, message.length))
             return
         chunk = self._parcels.unpack_chunk(message)
         if isinstance(chunk, Rejected):
@@ -270,7 +268,7 @@ class Trader:
             self._backlog.chunks.append(chunk)
 
     def _come_home(self, ids: tuple[int, ...]) -> None:
-        """Own tasks were given away, not started, and passed on to this rank."""
+        """Own tasks that were given away are back, and unstarted."""
         for id_ in ids:
             task = self._backlog.own[id_] = self.sent.pop(id_)
             task.state = PENDING
@@ -282,19 +280,16 @@ class Trader:
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""
         if outcome.start < 0:
-            self._settle_task(self.sent.pop(outcome.id), outcome)
+            task = self.sent.pop(outcome.id)
+            if outcome.elapsed_s:
+                self._backlog.estimates.learn(name_of(task.func), outcome.elapsed_s)
+            task.finish(outcome.value, outcome.error)
             return
         call = self.maps.get(outcome.id)
         if call is not None:
-            call.deliver(outcome.start, outcome.value, outcome.error, outcome.count,
+            call.deliver(outcome.start, outcome.value, outcome.error, outcome.length,
                          outcome.elapsed_s)
             self._drop_if_over(call)
-
-    def _settle_task(self, task: Future[Any], outcome: Outcome) -> None:
-        if outcome.elapsed_s:
-            self._backlog.estimates.learn(name_of(task.func), outcome.elapsed_s)
-        task.value, task.error = outcome.value, outcome.error
-        task.finish()
 
     def _drop_if_over(self, call: MapCall) -> None:
         if not call.unfinished and call.exhausted:
@@ -315,27 +310,28 @@ class Trader:
             self._take_back_chunk(message, repairable)
 
     def _take_back_tasks(self, message: Rejected, repairable: bool) -> None:
-        for id_ in message.ids:
-            task = self.sent.pop(id_)
-            if len(message.ids) == 1 and (task.alone or not repairable) and not message.digest:
-                what = f"{task.func!r} or its arguments; {message.reason}"
-                error = NotPicklableError(what)
-                self._settle_task(task, Outcome(id_, -1, 0.0, None, error, 1))
-                continue
-            task.alone = task.alone or not message.digest
-            task.state = PENDING
-            self._backlog.own[id_] = task
+        alone = self._backlog.alone
+        if len(message.ids) == 1 and not message.digest:
+            id_ = message.ids[0]
+            if id_ in alone or not repairable:
+                alone.discard(id_)
+                what = f"{self.sent[id_].func!r} or its arguments; {message.reason}"
+                self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
+                return
+        if not message.digest:
+            alone.update(message.ids)
+        self._come_home(message.ids)
 
     def _take_back_chunk(self, message: Rejected, repairable: bool) -> None:
         call = self.maps.get(message.ids[0])
         if call is None or call.closed:
             return
         tries = call.tries[message.start] = call.tries.get(message.start, 0) + 1
-        if message.count == 1 and (tries > 2 or not repairable):
+        if message.length == 1 and (tries > 2 or not repairable):
             what = f"item {message.start} for {name_of(call.func)}; {message.reason}"
             error = NotPicklableError(what)
             self._settle(Outcome(call.id, message.start, 0.0, [], error, 1))
             return
-        step = message.count if repairable and tries <= 2 else 1
-        for start in range(message.start, message.start + message.count, step):
+        step = message.length if repairable and tries <= 2 else 1
+        for start in range(message.start, message.start + message.length, step):
             self._backlog.chunks.append(call.chunk(start, step))

@@ -19,7 +19,7 @@ from greenlet import getcurrent, greenlet
 from scoop_mpi import context
 from scoop_mpi.broker import Broker, BrokerState
 from scoop_mpi.codec import Codec, unpack
-from scoop_mpi.future import Future
+from scoop_mpi.future import ForeignTask
 from scoop_mpi.messages import BROKER, ROOT, Finished, Goodbye, Message, Rejected, Results, Tasks
 from scoop_mpi.scheduler import Scheduler
 from scoop_mpi.transport.memory import MemoryEndpoint, Network
@@ -39,7 +39,7 @@ class SimulatedScheduler(Scheduler):
         self.running: list[tuple[int, int]] = []
         super().__init__(*args, **kwargs)
 
-    def _run_foreign(self, task: Future[Any]) -> None:
+    def _run_foreign(self, task: ForeignTask[Any]) -> None:
         key = (task.owner, task.id)
         self.running.append(key)
         super()._run_foreign(task)
@@ -202,6 +202,8 @@ def _tasks_at(scheduler: SimulatedScheduler) -> list[tuple[int, int]]:
     places = [(task.owner, task.id) for task in scheduler.backlog.foreign]
     places += scheduler.running
     places += [(owner, outcome.id) for owner, outcome in trader._outcomes if outcome.start < 0]
+    places += [(owner, outcome.id) for owner, outcome in trader._unsendable
+               if outcome.start < 0]
     for _, message in trader._inbox:
         places += _tasks_in(scheduler.rank, message)
     return places
