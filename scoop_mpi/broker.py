@@ -20,6 +20,7 @@ report the same number of tasks created: then nothing happened in between.
 from __future__ import annotations
 
 from enum import Enum
+from itertools import islice
 
 from .messages import (
     ROOT, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Message, Offer, Request,
@@ -87,7 +88,8 @@ class Broker:
         sends: Sends = []
         for giver in list(self._offers):
             share = -(-len(self._idle) // len(self._offers))
-            takers = [worker for worker in self._idle if worker != giver][:share]
+            others = (worker for worker in self._idle if worker != giver)
+            takers = list(islice(others, share))
             if not takers:
                 # Nobody but the giver itself is idle: its offer stands.
                 continue

@@ -13,7 +13,6 @@ cloudpickle is imported when first needed; most programs never do.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 import sys
@@ -141,6 +140,8 @@ class Codec:
     def define(self, obj: object, found: dict[bytes, bytes]) -> bytes:
         """Pickles ``obj`` by value, adds it to ``found``, returns its digest."""
         pickled = self._dump(_value_pickler(), obj, found)
+        import hashlib  # not at the top: every rank pays for imports, few need this one
+
         digest = hashlib.blake2b(pickled, digest_size=16).digest()
         found[digest] = pickled
         return digest

@@ -277,6 +277,7 @@ def _in_order(
                 if not call.exhausted:
                     call.read_more(1)
             position += len(values)
+            call.arrived.clear()  # only of use out of order
     finally:
         scheduler.trader.close_map(call)
 

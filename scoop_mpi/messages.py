@@ -83,10 +83,15 @@ class Chunk(NamedTuple):
 class Results(NamedTuple):
     """Outcomes, from the executor to the owner.
 
-    ``payload`` holds a list of :class:`scoop_mpi.outcome.Outcome`.
+    ``values`` holds a pickled list, the values of the tasks ``ids`` (the common case:
+    they returned something plain, after ``elapsed_s`` seconds on average). ``records``
+    holds the pickled rest: chunks, exceptions, other values (``parcels``).
     """
 
-    payload: bytes
+    ids: tuple[int, ...]
+    elapsed_s: float
+    values: bytes
+    records: bytes
     definitions: tuple[Definition, ...]
 
 

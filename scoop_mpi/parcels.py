@@ -41,10 +41,13 @@ class Outcome(NamedTuple):
     length: int
 
 
-def outcome_of(work: ForeignTask[Any] | Chunk) -> Outcome:
-    """The outcome of work that has run."""
-    if isinstance(work, ForeignTask):
-        return Outcome(work.id, -1, work.elapsed_s, work.value, work.error, 1)
+def outcome_of_task(task: ForeignTask[Any]) -> Outcome:
+    """The outcome of a task that has run."""
+    return Outcome(task.id, -1, task.elapsed_s, task.value, task.error, 1)
+
+
+def outcome_of_chunk(work: Chunk) -> Outcome:
+    """The outcome of a chunk that has run."""
     length = len(work.values) + (1 + work.skipped if work.error is not None else 0)
     return Outcome(work.map_id, work.start, work.elapsed_s, work.values, work.error, length)
 
@@ -161,12 +164,24 @@ class Parcels:
 
     # -- outcomes ----------------------------------------------------------
 
-    def pack_results(self, outcomes: list[Outcome], dest: int) -> Results:
-        """One message with the outcomes of one owner's work. Never fails."""
+    def pack_results(
+        self, tasks: list[ForeignTask[Any]], outcomes: list[Outcome], dest: int
+    ) -> Results:
+        """One message with all that has become of one owner's work. Never fails."""
         found: dict[bytes, bytes] = {}
+        plain = [task for task in tasks if task.error is None and type(task.value) in _PLAIN]
+        if len(plain) < len(tasks):
+            easy = {task.id for task in plain}
+            outcomes = outcomes + [outcome_of_task(t) for t in tasks if t.id not in easy]
         records = [self._record(outcome, found) for outcome in outcomes]
-        payload = self.codec.dumps(records, found)
-        return Results(payload, self.codec.news_for(dest, found))
+        timed = [task.elapsed_s for task in plain if task.func is plain[0].func]
+        return Results(
+            tuple(task.id for task in plain),
+            sum(timed) / len(timed) if timed else 0.0,
+            self.codec.dumps([task.value for task in plain], found),
+            self.codec.dumps(records, found),
+            self.codec.news_for(dest, found),
+        )
 
     def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
         """(id, start, elapsed_s, length, value or its pickle, is it pickled, error)."""
@@ -195,10 +210,15 @@ class Parcels:
                 raise why
         return self._record(outcome._replace(value=value, error=NotPicklableError(bad)), found)
 
-    def unpack_results(self, message: Results) -> list[Outcome]:
-        """The outcomes; a value that cannot be rebuilt here has become an error."""
+    def unpack_values(self, message: Results) -> list[Any]:
+        """The values of the tasks ``message.ids``."""
+        values: list[Any] = self.codec.loads(message.values)
+        return values
+
+    def unpack_records(self, message: Results) -> list[Outcome]:
+        """The other outcomes; a value that cannot be rebuilt here has become an error."""
         self.codec.learn(message.definitions)
-        return [self._outcome(*record) for record in self.codec.loads(message.payload)]
+        return [self._outcome(*record) for record in self.codec.loads(message.records)]
 
     def _outcome(
         self, id_: int, start: int, elapsed_s: float, length: int, value: Any,

@@ -7,7 +7,10 @@ the program runs serially.
 from __future__ import annotations
 
 import io
+import signal
 import sys
+import traceback
+from typing import TYPE_CHECKING
 
 from . import context, runtime
 from .codec import Codec
@@ -15,6 +18,9 @@ from .errors import LaunchError
 from .launch.world import check_size, leave_stdin, take_stdin
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
+
+if TYPE_CHECKING:
+    from .transport.mpi import MpiEndpoint
 
 
 def run_rank(program: Program) -> int:
@@ -41,6 +47,19 @@ def run_rank(program: Program) -> int:
     check_size(endpoint.size)
     if endpoint.size == 1:
         return _run_alone(program)
+    try:
+        return _run_part(program, endpoint)
+    except BaseException:
+        # A defect of ours. The other ranks would wait for this one for ever.
+        runtime.report(traceback.format_exc())
+        endpoint.abort(1)
+        raise
+
+
+def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
+    if endpoint.rank != ROOT:
+        # Ctrl-C is for the program; when that ends, the broker stops the others.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if endpoint.rank == BROKER:
         leave_stdin()
         return runtime.run_broker(endpoint)

@@ -18,7 +18,9 @@ import os
 import sys
 import threading
 import time
+import traceback
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import context
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
 
 DONOR_NAP_S = 0.002
 """Seconds of silence after which the donor thread takes over."""
+DONOR_NAP_MAX_S = 0.01
+"""The same, when no message has come for a while."""
 YIELD_S = 0.0003
 """Seconds of a wait that are spent yielding the core between polls."""
-SLEEP_MAX_S = 0.02
+SLEEP_MAX_S = 0.04
 """Longest sleep of an idle rank: what the first task after a long wait may lose."""
 STOP_S = 2.0
 """Seconds that ranks get to stop before the job is aborted."""
@@ -73,21 +77,35 @@ class Idler:
 class Donor(threading.Thread):
     """Deals with other ranks while this one is inside user code."""
 
-    def __init__(self, scheduler: Scheduler, idler: Idler) -> None:
+    def __init__(
+        self, scheduler: Scheduler, idler: Idler, abort: Callable[[int], None]
+    ) -> None:
         super().__init__(name="scoop_mpi donor", daemon=True)
+        self._abort = abort
         self._scheduler = scheduler
         self._idler = idler
         self._stopping = False
 
     def run(self) -> None:
-        """Ends after :meth:`stop`."""
+        """Ends after :meth:`stop`; a defect in here takes the whole job down."""
+        try:
+            self._watch()
+        except BaseException:
+            report(traceback.format_exc())
+            self._abort(1)
+
+    def _watch(self) -> None:
         trader = self._scheduler.trader
-        seen = -1
+        nap_s = DONOR_NAP_S
+        exchanges = received = -1
         while not self._stopping:
-            if trader.exchanges == seen:
+            if trader.exchanges == exchanges:
                 self._scheduler.donate()
-            seen = trader.exchanges
-            time.sleep(DONOR_NAP_S)
+            # Nobody writes to a program that computes by itself: look less often.
+            quiet = trader.received == received
+            nap_s = min(nap_s * 1.5, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S
+            exchanges, received = trader.exchanges, trader.received
+            time.sleep(nap_s)
             self._idler.busy.wait()
 
     def stop(self) -> None:
@@ -112,7 +130,7 @@ class Worker:
         if self.scheduler.trader.peers:
             # The donor must get the GIL within about a millisecond.
             sys.setswitchinterval(0.001)
-            self._donor = Donor(self.scheduler, self._idler)
+            self._donor = Donor(self.scheduler, self._idler, self._endpoint.abort)
             self._donor.start()
 
     def finish(self, message: Finished | Failure | None) -> int:
@@ -127,6 +145,7 @@ class Worker:
         if self._donor is not None:
             self._donor.stop()
         context.install(None)
+        context.on_first_use(start_alone)
         self._leave()
         return exit_code
 

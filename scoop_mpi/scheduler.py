@@ -48,6 +48,9 @@ INLINE_DEPTH = 8
 """Nested waits that run their task on the waiting stack (six frames a level)."""
 SPARE_RUNNERS = 64
 """Runners kept for later; more are let go."""
+SHARE_AFTER_S = 0.0003
+"""Seconds that a worker must have had work before it offers some: what is done sooner
+takes less time than a message to a worker that sleeps."""
 STRIDE_MAX = 64
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.001
@@ -125,6 +128,7 @@ class Scheduler:
         self._stride = 1
         self._countdown = 1
         self._looked_at = clock()
+        self._busy_since = self._looked_at
         self._leaver: Parked | None = None
         self._main = getcurrent()
         self._hub = greenlet(self._start_runners, parent=self._main)
@@ -137,6 +141,8 @@ class Scheduler:
     ) -> Future[Any]:
         """Creates a task; it may start here or elsewhere from now on."""
         self.created = id_ = self.created + 1
+        if not self.backlog.own:
+            self._busy_since = self.clock()
         future = self.backlog.own[id_] = Future(id_, func, args, kwargs)
         self._countdown -= 1
         if self._countdown < 0:
@@ -149,6 +155,8 @@ class Scheduler:
     ) -> MapCall:
         """Creates a map call; its items may start here or elsewhere from now on."""
         self.created += 1
+        if not self.backlog:
+            self._busy_since = self.clock()
         call = MapCall(
             self.created, self.rank, func, inputs, starred, workers=self.workers,
             chunksize=chunksize, buffersize=buffersize,
@@ -247,7 +255,7 @@ class Scheduler:
         chunk = self.running_chunk
         if chunk is not None and (rest := chunk.take_rest()) is not None:
             self.backlog.chunks.append(rest)
-        self.trader.exchange(keep=0)
+        self.trader.exchange(keep=0, share=True)
 
     # -- running -----------------------------------------------------------
 
@@ -299,13 +307,14 @@ class Scheduler:
             self._look(keep=0)
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
-        estimate_s = self.backlog.estimates.get(name_of(task.func))
-        if estimate_s and not self.backlog:
-            self.trader.ask(estimate_s)
+        if not self.backlog.foreign and not self.backlog:
+            estimate_s = self.backlog.estimates.get(name_of(task.func))
+            if estimate_s:
+                self.trader.ask(estimate_s)
         began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began
-        self.trader.report(task)
+        self.trader.report_task(task)
 
     def _run_chunk(self, chunk: Chunk) -> None:
         if self.trader.is_unwanted(chunk):
@@ -315,7 +324,7 @@ class Scheduler:
         self.running_chunk = chunk
         chunk.run(self.clock)
         self.running_chunk = None
-        self.trader.report(chunk)
+        self.trader.report_chunk(chunk)
         self._countdown = 0
 
     def _may_start(self) -> bool:
@@ -374,7 +383,9 @@ class Scheduler:
         elif passed_s > STRIDE_S:
             self._stride = max(1, int(self._stride * STRIDE_S / passed_s))
         self._countdown = self._stride
-        self.trader.exchange(keep)
+        if not self.backlog:
+            self._busy_since = now
+        self.trader.exchange(keep, share=now - self._busy_since > SHARE_AFTER_S)
         self.trader.take_in()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].wake()

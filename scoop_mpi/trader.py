@@ -33,7 +33,7 @@ from .messages import (
     Rejected, Request, Results, Shutdown, Tasks,
 )
 from .messages import Chunk as ChunkMessage
-from .parcels import Outcome, Parcels, outcome_of
+from .parcels import Outcome, Parcels, outcome_of_chunk
 from .transport.endpoint import Endpoint
 
 RECEIVE_AT_MOST = 64
@@ -51,6 +51,8 @@ class Trader:
         """Is there any other worker?"""
         self.exchanges = 0
         """How often :meth:`exchange` was called; tells the donor if it is needed."""
+        self.received = 0
+        """Messages taken in so far."""
         self.sent: dict[int, Future[Any]] = {}
         """Own tasks that were given away, by id."""
         self.maps: dict[int, MapCall] = {}
@@ -66,6 +68,7 @@ class Trader:
         self._backlog = backlog
         self._exchanging = threading.Lock()
         self._inbox: deque[tuple[int, Message]] = deque()
+        self._finished: deque[ForeignTask[Any]] = deque()
         self._outcomes: deque[tuple[int, Outcome]] = deque()
         self._unsendable: deque[tuple[int, Outcome]] = deque()
         self._wanting: deque[int] = deque()
@@ -75,19 +78,20 @@ class Trader:
 
     # -- called by both threads --------------------------------------------
 
-    def exchange(self, keep: int) -> None:
+    def exchange(self, keep: int, share: bool) -> None:
         """Receives, sends what is due, answers those who want work.
 
         Args:
             keep: pieces of work that are about to be run here and not for others.
+            share: offer and give away work; else those who ask are handed on.
         """
         with self._exchanging:
             self.exchanges += 1
             self._receive()
-            if self._outcomes:
+            if self._finished or self._outcomes:
                 self._report()
             if self.peers:
-                self._feed(keep)
+                self._feed(keep, share)
             self._endpoint.progress()
 
     def tell(self, dest: int, message: Message) -> None:
@@ -100,6 +104,7 @@ class Trader:
             arrived = self._endpoint.receive()
             if arrived is None:
                 return
+            self.received += 1
             match arrived[1]:
                 case Grant(workers):
                     self._offered = False
@@ -110,15 +115,18 @@ class Trader:
                     self._inbox.append(arrived)
 
     def _report(self) -> None:
-        by_owner: dict[int, list[Outcome]] = {}
+        by_owner: dict[int, tuple[list[ForeignTask[Any]], list[Outcome]]] = {}
+        while self._finished:
+            task = self._finished.popleft()
+            by_owner.setdefault(task.owner, ([], []))[0].append(task)
         while self._outcomes:
             owner, outcome = self._outcomes.popleft()
-            by_owner.setdefault(owner, []).append(outcome)
-        for owner, outcomes in by_owner.items():
-            self._endpoint.send(owner, self._parcels.pack_results(outcomes, owner))
+            by_owner.setdefault(owner, ([], []))[1].append(outcome)
+        for owner, (tasks, outcomes) in by_owner.items():
+            self._endpoint.send(owner, self._parcels.pack_results(tasks, outcomes, owner))
 
-    def _feed(self, keep: int) -> None:
-        while self._wanting and self._backlog.more_than(keep):
+    def _feed(self, keep: int, share: bool) -> None:
+        while share and self._wanting and self._backlog.more_than(keep):
             work = self._backlog.give()
             if work is None:
                 break
@@ -131,7 +139,7 @@ class Trader:
         if self._wanting:
             self._endpoint.send(BROKER, Request(tuple(self._wanting)))
             self._wanting.clear()
-        if not self._offered and self._backlog.more_than(keep):
+        if share and not self._offered and self._backlog.more_than(keep):
             self._offered = True
             self._endpoint.send(BROKER, Offer())
 
@@ -176,9 +184,13 @@ class Trader:
             self._asked = True
             self.tell(self._fed_by, Request((self.rank,)))
 
-    def report(self, work: ForeignTask[Any] | Chunk) -> None:
-        """Takes the outcome of work that has run here to its owner, maybe this rank."""
-        self._deliver(work.owner, outcome_of(work))
+    def report_task(self, task: ForeignTask[Any]) -> None:
+        """A task of another rank has run here."""
+        self._finished.append(task)
+
+    def report_chunk(self, chunk: Chunk) -> None:
+        """A chunk, maybe of this rank, has run here."""
+        self._deliver(chunk.owner, outcome_of_chunk(chunk))
 
     def _deliver(self, owner: int, outcome: Outcome) -> None:
         if owner == self.rank:
@@ -210,8 +222,8 @@ class Trader:
     def unfinished(self) -> bool:
         """True if some of this rank's work is unstarted, elsewhere, or not yet reported."""
         return bool(
-            self._backlog or self.sent or self._inbox or self._outcomes or self._unsendable
-            or any(call.unfinished for call in self.maps.values())
+            self._backlog or self.sent or self._inbox or self._finished or self._outcomes
+            or self._unsendable or any(call.unfinished for call in self.maps.values())
         )
 
     def take_in(self) -> None:
@@ -228,8 +240,7 @@ class Trader:
             case ChunkMessage():
                 self._accept_chunk(source, message)
             case Results():
-                for outcome in self._parcels.unpack_results(message):
-                    self._settle(outcome)
+                self._accept_results(message)
             case Rejected():
                 self._take_back(source, message)
             case Drain(turn):
@@ -276,6 +287,16 @@ class Trader:
     def _was_fed(self, source: int) -> None:
         self._asked = False
         self._fed_by = source
+
+    def _accept_results(self, message: Results) -> None:
+        for outcome in self._parcels.unpack_records(message):
+            self._settle(outcome)
+        if message.ids:
+            sent = self.sent
+            name = name_of(sent[message.ids[0]].func)
+            self._backlog.estimates.learn(name, message.elapsed_s)
+            for id_, value in zip(message.ids, self._parcels.unpack_values(message)):
+                sent.pop(id_).finish(value, None)
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from .. import __version__
 from ..errors import LaunchError
 from ..program import Program
-from ..rank import run_rank
-from .mpiexec import run_mpiexec
 from .world import launched_rank
 
 _USAGE = "python -m scoop_mpi [options] (program.py | -m module) [program's arguments]"
@@ -38,9 +36,14 @@ def _main(arguments: list[str]) -> int:
         if options.n is not None and launched_rank() == 0:
             print("scoop_mpi: -n is ignored, as a launcher has started the ranks already",
                   file=sys.stderr)
+        # Imported here: a rank needs the one, a launcher the other.
+        from ..rank import run_rank
+
         return run_rank(program)
     program.check()
     workers = options.n or len(os.sched_getaffinity(0))
+    from .mpiexec import run_mpiexec
+
     return run_mpiexec(workers + 1, program_arguments(arguments, program))
 
 

@@ -67,7 +67,7 @@ class MpiEndpoint:
         """The next message; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
         if self._receiving and (done := self._completed()) is not None:
             return done
-        while (message := self._comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, self._status)):
+        while (message := self._probe()) is not None:
             source, tag = self._status.source, self._status.tag
             big = tag >= _BIG_TAG
             unit, datatype = (BLOCK, self._block) if big else (1, MPI.BYTE)
@@ -81,6 +81,16 @@ class MpiEndpoint:
             if (done := self._completed()) is not None:
                 return done
         return None
+
+    def _probe(self) -> MPI.Message | None:
+        """What has arrived, or None.
+
+        A probe looks at what has been taken off the network, and only then, finding
+        nothing, makes progress: what that brings is seen by the next probe.
+        """
+        comm, status = self._comm, self._status
+        return (comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status)
+                or comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status))
 
     def _completed(self) -> tuple[int, Message] | None:
         """One of the large messages whose receive has completed."""

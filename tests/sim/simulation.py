@@ -201,6 +201,7 @@ def _tasks_at(scheduler: SimulatedScheduler) -> list[tuple[int, int]]:
     trader = scheduler.trader
     places = [(task.owner, task.id) for task in scheduler.backlog.foreign]
     places += scheduler.running
+    places += [(task.owner, task.id) for task in trader._finished]
     places += [(owner, outcome.id) for owner, outcome in trader._outcomes if outcome.start < 0]
     places += [(owner, outcome.id) for owner, outcome in trader._unsendable
                if outcome.start < 0]
@@ -214,8 +215,9 @@ def _tasks_in(dest: int, message: Message) -> list[tuple[int, int]]:
     if isinstance(message, Tasks):
         return [(message.owner, id_) for id_ in message.ids]
     if isinstance(message, Results):
-        records = pickle.loads(message.payload)
-        return [(dest, id_) for id_, start, *_ in records if start < 0]
+        records = pickle.loads(message.records)
+        ids = [id_ for id_, start, *_ in records if start < 0]
+        return [(dest, id_) for id_ in [*message.ids, *ids]]
     if isinstance(message, Rejected) and message.start < 0:
         return [(dest, id_) for id_ in message.ids]
     return []
