@@ -66,6 +66,8 @@ class Broker:
                 self._offers[source] = None
                 return self._match()
             case Finished(exit_code, drain):
+                if self.state is not BrokerState.MATCHING:
+                    return []  # a failure came first, and it counts
                 self.exit_code = exit_code
                 return self._next_turn() if drain else self._stop()
             case Drained(turn, created):

@@ -98,11 +98,13 @@ class Codec:
 
     def learn(self, definitions: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps definitions that came with a message; they are loaded when used."""
+        before = len(self._received)
         for digest, pickled in definitions:
             if digest not in self._loaded:
                 self._received[digest] = pickled
-                if len(self._received) > DEFINITIONS_KEPT:
-                    self._received.popitem(last=False)
+        # Those that came with this message are about to be used.
+        for _ in range(min(before, len(self._received) - DEFINITIONS_KEPT)):
+            self._received.popitem(last=False)
 
     def news_for(self, rank: int, found: dict[bytes, bytes]) -> tuple[Definition, ...]:
         """Those of ``found`` that were not sent to ``rank`` yet; they count as sent now."""
@@ -150,10 +152,10 @@ class Codec:
         if digest in self._loaded:
             self._loaded.move_to_end(digest)
             return self._loaded[digest]
-        pickled = self._received.pop(digest, None)
-        if pickled is None:
+        if digest not in self._received:
             raise MissingDefinition(digest)
-        loaded = self._loaded[digest] = self.loads(pickled)
+        loaded = self._loaded[digest] = self.loads(self._received[digest])
+        self._received.pop(digest, None)
         if len(self._loaded) > DEFINITIONS_KEPT:
             self._loaded.popitem(last=False)
         return loaded

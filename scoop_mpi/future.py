@@ -217,9 +217,14 @@ class Future(Generic[T]):
             self._listeners.remove(waiter)
 
     def _tell_listeners(self) -> None:
-        listeners, self._listeners = self._listeners, None
-        for listener in listeners or ():
-            listener.notify(self)
+        listeners, self._listeners = self._listeners or (), None
+        # Those who wait first: a callback may wait for one of them.
+        for listener in listeners:
+            if not isinstance(listener, _Callback):
+                listener.notify(self)
+        for listener in listeners:
+            if isinstance(listener, _Callback):
+                listener.notify(self)
 
 
 class ForeignTask(Future[T]):

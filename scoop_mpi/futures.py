@@ -75,7 +75,8 @@ def map(
         call is raised where its result would come, and ends the generator.
 
     Raises:
-        TypeError: ``func`` is not callable, or no iterable was given.
+        TypeError: ``func`` is not callable, no iterable was given, or one of the sizes
+            is not an integer.
         ValueError: ``chunksize`` or ``buffersize`` is less than 1.
         TimeoutError: from the generator, if ``timeout`` has passed.
 
@@ -189,6 +190,8 @@ def wait(
             if not _is_done(future):
                 scheduler.wait_for(future, None)
         return DoneAndNotDoneFutures(futures, set())
+    if timeout == 0:
+        scheduler.poll()
     deadline = _deadline(scheduler, timeout)
     with _Completions(scheduler, futures) as completions:
         while not completions.suffice(return_when) and completions.wait(deadline):
@@ -218,7 +221,7 @@ def as_completed(
         del futures
         for number in range(total):
             while not completions.fresh:
-                if not completions.wait(deadline):
+                if not completions.wait(deadline) and not completions.fresh:
                     raise TimeoutError(f"{total - number} (of {total}) futures unfinished")
             yield completions.fresh.popleft()
 
@@ -253,8 +256,10 @@ def _open_map(
     if not iterables:
         raise TypeError(f"{verb}() needs at least one iterable")
     for name, size in (("chunksize", chunksize), ("buffersize", buffersize)):
-        if size is not None and (not isinstance(size, int) or size < 1):
-            raise ValueError(f"{name} is {size!r}; it must be None or an integer of at least 1")
+        if size is not None and not isinstance(size, int):
+            raise TypeError(f"{name} must be an integer or None, not {size!r}")
+        if size is not None and size < 1:
+            raise ValueError(f"{name} must be at least 1, not {size}")
     starred = len(iterables) > 1
     inputs: Iterator[Any] = zip(*iterables) if starred else iter(iterables[0])
     return scheduler.open_map(func, inputs, starred, chunksize, buffersize)
@@ -272,12 +277,14 @@ def _in_order(
                     return
                 _wait_for_results(scheduler, call, deadline)
                 continue
-            for value in _checked(values):
-                yield value
-                if not call.exhausted:
-                    call.read_more(1)
+            values = _checked(values)
             position += len(values)
             call.arrived.clear()  # only of use out of order
+            values.reverse()
+            while values:
+                yield values.pop()
+                if not call.exhausted:
+                    call.read_more(1)
     finally:
         scheduler.trader.close_map(call)
 
@@ -292,8 +299,10 @@ def _as_they_come(
                     return
                 _wait_for_results(scheduler, call, deadline)
                 continue
-            for value in _checked(call.results.pop(call.arrived.popleft())):
-                yield value
+            values = _checked(call.results.pop(call.arrived.popleft()))
+            values.reverse()
+            while values:
+                yield values.pop()
                 if not call.exhausted:
                     call.read_more(1)
     finally:
@@ -310,7 +319,7 @@ def _checked(values: list[Any] | Failed) -> list[Any]:
 def _wait_for_results(scheduler: Scheduler, call: MapCall, deadline: float | None) -> None:
     if deadline is not None and scheduler.clock() >= deadline:
         before = len(call.arrived)
-        scheduler.poll()
+        scheduler.look()
         if len(call.arrived) == before:
             raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing")
         return
@@ -353,15 +362,14 @@ class _Completions:
             self._parked.wake()
 
     def wait(self, deadline: float | None) -> bool:
-        """Returns when a further future is done; False if ``deadline`` came first."""
-        before = len(self.fresh)
+        """Returns when a further future is done; False if ``deadline`` has passed."""
         if deadline is not None and self._scheduler.clock() >= deadline:
-            self._scheduler.poll()
-        else:
-            self._parked = self._scheduler.parked()
-            self._scheduler.park(self._parked, deadline)
-            self._parked = None
-        return len(self.fresh) > before
+            self._scheduler.look()
+            return False
+        self._parked = self._scheduler.parked()
+        self._scheduler.park(self._parked, deadline)
+        self._parked = None
+        return True
 
     def suffice(self, return_when: str) -> bool:
         """True if ``return_when`` is met; uses up ``fresh``."""

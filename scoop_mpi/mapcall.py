@@ -26,6 +26,10 @@ CHUNK_S = 0.003
 """Seconds of work to aim at in one chunk."""
 
 
+_taking = threading.Lock()
+"""Held while items are taken from a running chunk, by the donor or by its own runner."""
+
+
 class Failed(NamedTuple):
     """Stands in ``MapCall.results`` for the item that raised ``error``."""
 
@@ -72,7 +76,18 @@ class Chunk:
         except BaseException as error:
             self.error = error
             self.skipped = len(list(self._items))
+        else:
+            self._check_complete()
         self.elapsed_s = clock() - began
+
+    def _check_complete(self) -> None:
+        """A StopIteration from the function looks to extend() like the end of the items."""
+        with _taking:
+            missing = self.stop - self.start - len(self.values)
+            if missing:
+                self.error = StopIteration()
+                self.skipped = missing - 1
+                list(self._items)
 
     def take_rest(self) -> Chunk | None:
         """Takes the items not yet started away, as a chunk of their own.
@@ -80,10 +95,11 @@ class Chunk:
         Safe while another thread is inside :meth:`run`: list() over a list
         iterator is one step under the GIL.
         """
-        rest = list(self._items)
+        with _taking:
+            rest = list(self._items)
+            stop, self.stop = self.stop, self.stop - len(rest)
         if not rest:
             return None
-        stop, self.stop = self.stop, self.stop - len(rest)
         return Chunk(self.owner, self.map_id, self.func, self.starred,
                      stop - len(rest), rest, self.estimate_s)
 

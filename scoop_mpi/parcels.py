@@ -20,9 +20,12 @@ from .errors import NotPicklableError, RemoteTraceback, TaskError
 from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
-from .messages import Rejected, Results, Tasks
+from .messages import Definition, Rejected, Results, Tasks
 
 _PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
+_SAFE = _PLAIN | {tuple, list, dict, set, frozenset, bytearray}
+"""Types of results that are pickled together; others one by one, in case one cannot be rebuilt."""
+_AS_IS, _WHOLE, _ONE_BY_ONE = range(3)
 _HOST = os.uname().nodename
 
 
@@ -73,9 +76,12 @@ class Parcels:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
             bad = {task.id for task, _ in failed}
             tasks = [task for task in tasks if task.id not in bad]
-            if not tasks or not failed:
+            try:
+                payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
+            except Exception as why:  # each by itself would do, but not now or not together
+                return None, failed + [(t, _cannot(t.func, why)) for t in tasks]
+            if not tasks:
                 return None, failed
-            payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
         ids = tuple(task.id for task in tasks)
         news = self.codec.news_for(dest, found)
         return Tasks(owner, ids, estimate_s, payload, news), failed
@@ -107,13 +113,13 @@ class Parcels:
             return None, [], NotPicklableError(f"the function {_short(chunk.func)} ({error})")
         try:
             payload = self.codec.dumps(args, found)
-        except Exception:
+        except Exception as together:
             for at, arg in enumerate(args):
                 if why := self._try(arg):
                     name = name_of(chunk.func)
                     what = f"item {chunk.start + at} for {name}: {_short(arg)} ({why})"
                     return None, args[:at], NotPicklableError(what)
-            raise
+            return None, [], _cannot(chunk.func, together)
         message = ChunkMessage(
             chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred,
             chunk.estimate_s, function, payload, self.codec.news_for(dest, found),
@@ -165,7 +171,7 @@ class Parcels:
     # -- outcomes ----------------------------------------------------------
 
     def pack_results(
-        self, tasks: list[ForeignTask[Any]], outcomes: list[Outcome], dest: int
+        self, tasks: list[ForeignTask[Any]], outcomes: list[Outcome]
     ) -> Results:
         """One message with all that has become of one owner's work. Never fails."""
         found: dict[bytes, bytes] = {}
@@ -180,34 +186,37 @@ class Parcels:
             sum(timed) / len(timed) if timed else 0.0,
             self.codec.dumps([task.value for task in plain], found),
             self.codec.dumps(records, found),
-            self.codec.news_for(dest, found),
+            # All of them, sent before or not: an owner cannot reject results.
+            tuple(Definition(*item) for item in found.items()),
         )
 
     def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
-        """(id, start, elapsed_s, length, value or its pickle, is it pickled, error)."""
+        """(id, start, elapsed_s, length, value, how it is pickled, error)."""
         id_, start, elapsed_s, value, error, length = outcome
-        pickled = type(value) not in _PLAIN
-        if pickled:
-            try:
-                value = self.codec.dumps(value, found)
-            except Exception as why:
-                return self._unpicklable(outcome, why, found)
+        form = _AS_IS
+        try:
+            if start >= 0 and not _SAFE.issuperset(map(type, value)):
+                form, value = _ONE_BY_ONE, [self.codec.dumps(one, found) for one in value]
+            elif type(value) not in _PLAIN:
+                form, value = _WHOLE, self.codec.dumps(value, found)
+        except Exception as why:
+            return self._unpicklable(outcome, why, found)
         packed = self._pack_error(error, found) if error is not None else None
-        return (id_, start, elapsed_s, length, value, pickled, packed)
+        return (id_, start, elapsed_s, length, value, form, packed)
 
     def _unpicklable(
         self, outcome: Outcome, why: Exception, found: dict[bytes, bytes]
     ) -> tuple[Any, ...]:
         """The result, or one of a chunk's, does not pickle: that becomes the error."""
-        value, bad = None, f"the result {_short(outcome.value)} ({why})"
+        value: Any = None
+        bad = f"the result {_short(outcome.value)} ({why})"
         if outcome.start >= 0:
+            value = []
             for at, one in enumerate(outcome.value):
                 if reason := self._try(one):
                     value = outcome.value[:at]
                     bad = f"the result of item {outcome.start + at}: {_short(one)} ({reason})"
                     break
-            else:
-                raise why
         return self._record(outcome._replace(value=value, error=NotPicklableError(bad)), found)
 
     def unpack_values(self, message: Results) -> list[Any]:
@@ -222,19 +231,24 @@ class Parcels:
 
     def _outcome(
         self, id_: int, start: int, elapsed_s: float, length: int, value: Any,
-        pickled: bool, packed: tuple[Any, ...] | None,
+        form: int, packed: tuple[Any, ...] | None,
     ) -> Outcome:
         error = self._unpack_error(*packed) if packed is not None else None
-        if pickled:
-            try:
-                value = self.codec.loads(value)
-            except Exception as why:
-                value = [] if start >= 0 else None
-                error = NotPicklableError(
-                    f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
-                    f"{type(why).__name__}: {why}"
-                )
-        return Outcome(id_, start, elapsed_s, value, error, length)
+        rebuilt: Any = [] if start >= 0 else None
+        try:
+            if form == _AS_IS:
+                rebuilt = value
+            elif form == _WHOLE:
+                rebuilt = self.codec.loads(value)
+            else:
+                for one in value:
+                    rebuilt.append(self.codec.loads(one))
+        except Exception as why:
+            error = NotPicklableError(
+                f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
+                f"{type(why).__name__}: {why}"
+            )
+        return Outcome(id_, start, elapsed_s, rebuilt, error, length)
 
     def _pack_error(self, error: BaseException, found: dict[bytes, bytes]) -> tuple[Any, ...]:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
@@ -258,6 +272,10 @@ class Parcels:
             error = TaskError(name, message, text)
         error.__cause__ = RemoteTraceback(text, rank, host)
         return error
+
+
+def _cannot(func: object, why: Exception) -> NotPicklableError:
+    return NotPicklableError(f"{_short(func)} with its arguments ({why})")
 
 
 def _short(obj: object) -> str:

@@ -70,12 +70,16 @@ class Program:
             return None
         if os.getcwd() not in sys.path and "" not in sys.path:
             sys.path.insert(0, os.getcwd())
+        if self.name.startswith("."):
+            raise LaunchError(f"{self.name} is a relative name; give the module's full name")
         try:
             spec = importlib.util.find_spec(self.name)
             if spec is not None and spec.submodule_search_locations is not None:
                 spec = importlib.util.find_spec(self.name + ".__main__")
-        except ModuleNotFoundError as error:
-            raise LaunchError(f"cannot import the module {self.name}: {error}") from None
+        except Exception as error:  # whatever a package's __init__ raises
+            raise LaunchError(
+                f"cannot import the module {self.name}: {type(error).__name__}: {error}"
+            ) from None
         if spec is None or spec.origin is None:
             raise LaunchError(f"there is no module {self.name} to run (python -m {self.name} "
                               "would fail too)")
@@ -190,25 +194,31 @@ def shared_globals(source: bytes) -> frozenset[str]:
     outside: set[str] = set()
     inside: set[str] = set()
     for statement in ast.parse(source).body:
-        if isinstance(statement, ast.If) and _is_main_guard(statement.test):
-            for guarded in statement.body:
-                inside |= _bound_names(guarded)
-            for other in statement.orelse:
-                outside |= _bound_names(other)
+        if isinstance(statement, ast.If) and (guard := _main_guard(statement.test)):
+            on_root, on_workers = statement.body, statement.orelse
+            if guard is ast.NotEq:
+                on_root, on_workers = on_workers, on_root
+            inside |= _bound_by(on_root)
+            outside |= _bound_by(on_workers)
         else:
             outside |= _bound_names(statement)
     return frozenset(outside - inside)
 
 
-def _is_main_guard(test: ast.expr) -> bool:
+def _main_guard(test: ast.expr) -> type[ast.cmpop] | None:
+    """The operator that compares ``__name__`` with ``"__main__"`` in a condition."""
     if isinstance(test, ast.BoolOp):
-        return any(_is_main_guard(value) for value in test.values)
-    if not (isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq)):
-        return False
+        return next(filter(None, map(_main_guard, test.values)), None)
+    if not isinstance(test, ast.Compare):
+        return None
     sides = [test.left, *test.comparators]
     has_name = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
     has_main = any(isinstance(s, ast.Constant) and s.value == "__main__" for s in sides)
-    return has_name and has_main
+    return type(test.ops[0]) if has_name and has_main else None
+
+
+def _bound_by(statements: list[ast.stmt]) -> set[str]:
+    return set().union(*map(_bound_names, statements))
 
 
 def _bound_names(node: ast.AST) -> set[str]:
@@ -221,7 +231,13 @@ def _bound_names(node: ast.AST) -> set[str]:
         return {node.id} if isinstance(node.ctx, ast.Store) else set()
     if isinstance(node, ast.Lambda):
         return set()
+    if isinstance(node, ast.comprehension):
+        return _bound_names(node.iter)  # its target is bound in a scope of its own
     names: set[str] = set()
+    if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        names.add(node.name)
+    if isinstance(node, ast.MatchMapping) and node.rest:
+        names.add(node.rest)
     for child in ast.iter_child_nodes(node):
         names |= _bound_names(child)
     return names

@@ -218,7 +218,7 @@ def report(text: str) -> None:
 
 class _NoPause:
     def pause(self, waited_s: float, limit_s: float | None) -> None:
-        time.sleep(limit_s or 0)
+        time.sleep(max(0.0, limit_s or 0.0))
 
     def resume(self) -> None:
         pass
@@ -237,6 +237,16 @@ def start_without_launcher() -> Scheduler:
     warnings.warn(
         "scoop_mpi was not started by a launcher, so this program runs serially; "
         f"start it with: python -m scoop_mpi {program}",
-        RuntimeWarning, stacklevel=4,
+        RuntimeWarning, stacklevel=_frames_of_ours() + 1,
     )
     return start_alone()
+
+
+def _frames_of_ours() -> int:
+    """How many of the innermost frames belong to this package."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    frame, number = sys._getframe(1), 0
+    while frame is not None and frame.f_code.co_filename.startswith(here):
+        assert frame.f_back is not None
+        frame, number = frame.f_back, number + 1
+    return number

@@ -34,7 +34,7 @@ from typing import Any, Protocol
 
 from greenlet import getcurrent, greenlet
 
-from .backlog import Backlog, Work
+from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
 from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future, name_of
@@ -146,7 +146,7 @@ class Scheduler:
         future = self.backlog.own[id_] = Future(id_, func, args, kwargs)
         self._countdown -= 1
         if self._countdown < 0:
-            self._look(keep=0)
+            self.look(keep=0)
         return future
 
     def open_map(
@@ -162,7 +162,7 @@ class Scheduler:
             chunksize=chunksize, buffersize=buffersize,
         )
         self.trader.open_map(call)
-        self._look(keep=0)
+        self.look(keep=0)
         return call
 
     def claim(self, future: Future[Any]) -> bool:
@@ -177,6 +177,8 @@ class Scheduler:
         Raises:
             TimeoutError: it was not within ``timeout`` seconds.
         """
+        if future.state is CANCELLED:
+            return
         if timeout is None:
             if (
                 future.state is PENDING and self._depth < INLINE_DEPTH
@@ -221,6 +223,7 @@ class Scheduler:
                 self.backlog.chunks.append(rest)
         if deadline is not None:
             heapq.heappush(self._timers, (deadline, next(self._timer_number), parked))
+            self._countdown = 0
         self._waiting += 1
         (self._spare.pop() if self._spare else self._hub).switch()
         self._waiting -= 1
@@ -231,7 +234,7 @@ class Scheduler:
 
         (Else a program that polls ``done()`` would wait for ever.)
         """
-        self._look(keep=0)
+        self.look(keep=0)
         if not self.trader.peers:
             parked = Parked(self._ready)
             self._stepping.append(parked)
@@ -268,7 +271,7 @@ class Scheduler:
     def _run(self) -> None:
         """A runner. Ends only to let a ready greenlet continue in its place."""
         me = getcurrent()
-        ready, backlog = self._ready, self.backlog
+        ready = self._ready
         while True:
             if ready:
                 if len(self._spare) >= SPARE_RUNNERS:
@@ -279,24 +282,29 @@ class Scheduler:
                 continue
             self._countdown -= 1
             if self._countdown < 0:
-                self._look(keep=1)
+                self.look(keep=1)
                 continue
-            work = backlog.take() if not self._timers or self._may_start() else None
-            if work is None:
+            if self._timers and not self._may_start() or not self._run_one():
                 self._idle()
-            else:
-                self._depth = 0
-                self._run_work(work)
             if self._stepping:
                 self._wake_steppers()
 
-    def _run_work(self, work: Work) -> None:
+    def _run_one(self) -> bool:
+        """Runs the next piece of work; False if there is none.
+
+        A frame of its own: nothing refers to a task once it is over.
+        """
+        work = self.backlog.take()
+        if work is None:
+            return False
+        self._depth = 0
         if isinstance(work, Chunk):
             self._run_chunk(work)
         elif isinstance(work, ForeignTask):
             self._run_foreign(work)
         else:
             work.run()
+        return True
 
     def _run_inline(self, future: Future[Any]) -> None:
         self._depth += 1
@@ -304,7 +312,7 @@ class Scheduler:
         self._depth -= 1
         self._countdown -= 1
         if self._countdown < 0:
-            self._look(keep=0)
+            self.look(keep=0)
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self.backlog.foreign and not self.backlog:
@@ -344,7 +352,7 @@ class Scheduler:
         """Returns when there is something to do."""
         began = self.clock()
         while True:
-            self._look(keep=1)
+            self.look(keep=1)
             if self._ready or (self.backlog and self._may_start()):
                 break
             if self._stepping or self._stuck():
@@ -374,7 +382,7 @@ class Scheduler:
             self.trader.drain_turn = None
             self.trader.tell(BROKER, Drained(turn, self.created))
 
-    def _look(self, keep: int) -> None:
+    def look(self, keep: int = 0) -> None:
         """Looks at the network and the clock; sets when to do so again."""
         now = self.clock()
         passed_s, self._looked_at = now - self._looked_at, now
@@ -382,7 +390,8 @@ class Scheduler:
             self._stride = min(2 * self._stride, STRIDE_MAX)
         elif passed_s > STRIDE_S:
             self._stride = max(1, int(self._stride * STRIDE_S / passed_s))
-        self._countdown = self._stride
+        # Near a deadline, look at the clock after each piece of work.
+        self._countdown = 1 if self._timers else self._stride
         if not self.backlog:
             self._busy_since = now
         self.trader.exchange(keep, share=now - self._busy_since > SHARE_AFTER_S)

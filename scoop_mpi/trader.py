@@ -123,7 +123,7 @@ class Trader:
             owner, outcome = self._outcomes.popleft()
             by_owner.setdefault(owner, ([], []))[1].append(outcome)
         for owner, (tasks, outcomes) in by_owner.items():
-            self._endpoint.send(owner, self._parcels.pack_results(tasks, outcomes, owner))
+            self._endpoint.send(owner, self._parcels.pack_results(tasks, outcomes))
 
     def _feed(self, keep: int, share: bool) -> None:
         while share and self._wanting and self._backlog.more_than(keep):

@@ -64,13 +64,26 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, Program]:
                         help="run a module in place of a program file")
     parser.add_argument("--version", action="version", version=f"scoop_mpi {__version__}")
     parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
+    own, rest = _split(arguments)
+    options = parser.parse_args(own)
+    options.program += rest
     if options.module is not None:
         return options, Program(options.module, True, tuple(options.program))
     if not options.program:
         raise LaunchError(f"name a program to run\nusage: {_USAGE}")
     name, *rest = options.program
     return options, Program(name, False, tuple(rest))
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """As for ``python``, what follows ``-m MODULE`` is the program's."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        if arguments[at].startswith("-m"):
+            end = at + (1 if len(arguments[at]) > 2 else 2)
+            return arguments[:end], arguments[end:]
+        at += 2 if arguments[at] == "-n" else 1
+    return arguments, []
 
 
 def program_arguments(arguments: list[str], program: Program) -> list[str]:

@@ -62,9 +62,12 @@ def known_launchers() -> list[Launcher]:
 
 
 def _read(file: Path) -> Launcher:
-    with file.open("rb") as stream:
-        fields: dict[str, Any] = tomllib.load(stream)
-    return Launcher(**fields)
+    try:
+        with file.open("rb") as stream:
+            fields: dict[str, Any] = tomllib.load(stream)
+        return Launcher(**fields)
+    except (OSError, TypeError, tomllib.TOMLDecodeError) as error:
+        raise LaunchError(f"the launcher file {file} is not usable: {error}") from None
 
 
 def find_mpiexec() -> str:

@@ -1,0 +1,50 @@
+"""Fixtures of the unit tests: a scheduler of their own, and a Python of their own."""
+
+import atexit
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import scoop_mpi
+from scoop_mpi import context, runtime
+
+PACKAGE = Path(scoop_mpi.__file__).parent
+
+
+@pytest.fixture
+def scheduler():
+    """The running scheduler, without peers; gone after the test."""
+    one = runtime.start_alone()
+    context.install(one)
+    yield one
+    context.install(None)
+    atexit.unregister(one.serve)
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Runs a program in a process of its own; returns the completed process."""
+    def run(source, *options, timeout=20):
+        program = tmp_path / "program.py"
+        program.write_text(source)
+        search = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+        return subprocess.run(
+            [sys.executable, *options, str(program)], capture_output=True, text=True,
+            timeout=timeout, env={**os.environ, "PYTHONPATH": search}, cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+        )
+    return run
+
+
+@pytest.fixture
+def interpreter(monkeypatch):
+    """Puts back what running a program in this process changes."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("__main__", "__scoop_main__"):
+        # Set once so that the old state (or absence) comes back at the end.
+        monkeypatch.setitem(sys.modules, name, sys.modules.get(name, sys))
+    return sys

@@ -1,0 +1,296 @@
+"""A worker's unstarted work: what runs first, what is given away, in what size."""
+
+import itertools
+import threading
+
+import pytest
+
+from scoop_mpi.backlog import BUNDLE_MAX, BUNDLE_S, Backlog, Estimates
+from scoop_mpi.future import ForeignTask, Future
+from scoop_mpi.mapcall import Chunk, MapCall
+
+
+@pytest.fixture
+def backlog():
+    return Backlog(workers=4)
+
+
+def add_own(backlog, count, func=abs, first=1):
+    tasks = [Future(first + n, func, (n,), None) for n in range(count)]
+    for task in tasks:
+        backlog.own[task.id] = task
+    return tasks
+
+
+def add_foreign(backlog, *owners, func=abs):
+    tasks = [ForeignTask(n, owner, func, (n,), None) for n, owner in enumerate(owners)]
+    backlog.foreign.extend(tasks)
+    return tasks
+
+
+def add_chunk(backlog, size, estimate_s=0.0):
+    chunk = Chunk(3, 9, abs, False, 0, list(range(size)), estimate_s)
+    backlog.chunks.append(chunk)
+    return chunk
+
+
+def add_map(backlog, size, **options):
+    options.setdefault("chunksize", 1)
+    call = MapCall(5, 1, abs, iter(range(size)), False, workers=4, **options)
+    backlog.maps.append(call)
+    return call
+
+
+# -- estimates -------------------------------------------------------------
+
+
+def test_estimates_are_smoothed():
+    estimates = Estimates()
+    assert estimates.get("f") == 0.0
+    estimates.learn("f", 1.0)
+    assert estimates.get("f") == 1.0
+    estimates.learn("f", 0.0)
+    assert estimates.get("f") == 0.5
+    assert estimates.get("g") == 0.0
+
+
+# -- what there is ---------------------------------------------------------
+
+
+def test_empty(backlog):
+    assert not backlog
+    assert not backlog.more_than(0)
+    assert backlog.take() is None
+    assert backlog.give() is None
+    assert backlog.peek_estimate_s() == 0.0
+
+
+@pytest.mark.parametrize("add", [
+    lambda b: add_own(b, 1), lambda b: add_foreign(b, 2), lambda b: add_chunk(b, 1),
+    lambda b: add_map(b, 1),
+], ids=["own", "foreign", "chunk", "map"])
+def test_work_of_every_kind_counts(backlog, add):
+    add(backlog)
+    assert backlog
+    assert backlog.more_than(0)
+    assert not backlog.more_than(1)
+    assert backlog.take() is not None
+    assert not backlog
+    assert backlog.take() is None
+
+
+@pytest.mark.parametrize("add", [
+    lambda b: add_own(b, 1), lambda b: add_foreign(b, 2), lambda b: add_chunk(b, 1),
+    lambda b: add_map(b, 1),
+], ids=["own", "foreign", "chunk", "map"])
+def test_work_of_every_kind_can_be_given_away(backlog, add):
+    add(backlog)
+    assert backlog.give() is not None
+    assert not backlog
+    assert backlog.give() is None
+
+
+def test_pieces_are_counted_together(backlog):
+    add_own(backlog, 2)
+    add_foreign(backlog, 2, 3)
+    add_chunk(backlog, 10)
+    add_map(backlog, 3)
+    assert backlog.more_than(7)
+    assert not backlog.more_than(8)
+
+
+def test_a_map_that_waits_for_inputs_is_no_work(backlog):
+    call = add_map(backlog, 5, buffersize=1)
+    call.cut()
+    assert not backlog
+    assert backlog.take() is None
+    call.read_more(1)
+    assert backlog
+
+
+# -- running ---------------------------------------------------------------
+
+
+def test_the_newest_own_task_runs_first(backlog):
+    tasks = add_own(backlog, 3)
+    assert [backlog.take() for _ in range(3)] == tasks[::-1]
+
+
+def test_own_work_runs_before_that_of_others(backlog):
+    foreign = add_foreign(backlog, 2)
+    chunk = add_chunk(backlog, 1)
+    add_map(backlog, 1)
+    own = add_own(backlog, 1)
+    taken = [backlog.take() for _ in range(4)]
+    assert taken[0] is own[0]
+    assert taken[1].map_id == 5
+    assert taken[2] is chunk
+    assert taken[3] is foreign[0]
+
+
+def test_the_newest_map_runs_first(backlog):
+    first, second = add_map(backlog, 2), add_map(backlog, 2)
+    first.id, second.id = 21, 22
+    assert [backlog.take().map_id for _ in range(4)] == [22, 22, 21, 21]
+
+
+def test_a_claimed_task_is_gone(backlog):
+    first, second = add_own(backlog, 2)
+    assert backlog.claim(first)
+    assert not backlog.claim(first)
+    assert backlog.take() is second
+    assert not backlog.claim(second)
+
+
+# -- giving away -----------------------------------------------------------
+
+
+def test_the_oldest_own_task_is_given_first(backlog):
+    tasks = add_own(backlog, 3)
+    assert [backlog.give() for _ in range(3)] == [[task] for task in tasks]
+
+
+def test_work_of_others_leaves_first(backlog):
+    add_own(backlog, 1)
+    add_map(backlog, 1)
+    add_foreign(backlog, 2)
+    add_chunk(backlog, 1)
+    given = [backlog.give() for _ in range(4)]
+    assert (given[0].owner, given[0].map_id) == (3, 9)
+    assert [task.owner for task in given[1]] == [2]
+    assert given[2].map_id == 5
+    assert [type(task) for task in given[3]] == [Future]
+
+
+def test_unmeasured_tasks_are_given_one_by_one(backlog):
+    add_own(backlog, 1000)
+    assert len(backlog.give()) == 1
+
+
+def test_bundles_aim_at_a_time(backlog):
+    add_own(backlog, 1000)
+    backlog.estimates.learn("abs", BUNDLE_S / 20)
+    assert [task.id for task in backlog.give()] == list(range(1, 21))
+
+
+def test_a_bundle_is_no_more_than_a_fair_share(backlog):
+    add_own(backlog, 80)
+    backlog.estimates.learn("abs", 1e-9)
+    assert len(backlog.give()) == 80 // (2 * 4)
+
+
+def test_a_bundle_has_a_largest_size(backlog):
+    add_own(backlog, 100_000)
+    backlog.estimates.learn("abs", 1e-9)
+    assert len(backlog.give()) == BUNDLE_MAX
+
+
+def test_slow_tasks_are_given_one_by_one(backlog):
+    add_own(backlog, 1000)
+    backlog.estimates.learn("abs", 1.0)
+    assert len(backlog.give()) == 1
+
+
+def test_bundles_give_everything_once(backlog):
+    tasks = add_own(backlog, 500)
+    backlog.estimates.learn("abs", 1e-6)
+    given = list(itertools.chain.from_iterable(iter(backlog.give, None)))
+    assert given == tasks
+
+
+def test_a_task_that_must_travel_alone(backlog):
+    tasks = add_own(backlog, 100)
+    backlog.estimates.learn("abs", 1e-9)
+    backlog.alone.add(3)
+    bundles = list(iter(backlog.give, None))
+    assert [tasks[2]] in bundles
+    assert sorted(task.id for bundle in bundles for task in bundle) == list(range(1, 101))
+
+
+def test_a_bundle_of_others_has_one_owner(backlog):
+    tasks = add_foreign(backlog, 2, 2, 3, 2, *[2] * 60)
+    backlog.estimates.learn("abs", 1e-9)
+    bundles = list(iter(backlog.give, None))
+    assert bundles[0] == tasks[:2]
+    assert bundles[1] == [tasks[2]]
+    assert all(len({task.owner for task in bundle}) == 1 for bundle in bundles)
+    assert list(itertools.chain(*bundles)) == tasks
+
+
+def test_a_short_chunk_is_given_whole(backlog):
+    chunk = add_chunk(backlog, 10, BUNDLE_S / 100)
+    assert backlog.give() is chunk
+    assert not backlog
+
+
+def test_half_of_a_long_chunk_is_given(backlog):
+    add_chunk(backlog, 10, BUNDLE_S)
+    given, kept = backlog.give(), backlog.take()
+    assert (given.start, given.stop, kept.start, kept.stop) == (0, 5, 5, 10)
+    assert not backlog
+
+
+def test_a_long_single_item_is_given(backlog):
+    add_chunk(backlog, 1, 100 * BUNDLE_S)
+    assert backlog.give().stop == 1
+    assert not backlog
+
+
+def test_the_oldest_map_is_given_first(backlog):
+    first, second = add_map(backlog, 1), add_map(backlog, 1)
+    first.id, second.id = 21, 22
+    assert [backlog.give().map_id for _ in range(2)] == [21, 22]
+
+
+# -- estimates of what comes next ------------------------------------------
+
+
+def test_estimate_of_the_next_own_task(backlog):
+    backlog.estimates.learn("abs", 0.5)
+    backlog.estimates.learn("pow", 0.25)
+    add_own(backlog, 1, pow)
+    add_own(backlog, 1, abs, first=2)
+    assert backlog.peek_estimate_s() == 0.5
+    backlog.take()
+    assert backlog.peek_estimate_s() == 0.25
+
+
+def test_estimate_of_the_next_chunk(backlog):
+    add_chunk(backlog, 4, 0.5)
+    assert backlog.peek_estimate_s() == 2.0
+
+
+def test_estimate_of_a_task_of_others(backlog):
+    backlog.estimates.learn("abs", 0.5)
+    add_foreign(backlog, 2)
+    assert backlog.peek_estimate_s() == 0.5
+
+
+def test_estimate_of_a_map(backlog):
+    add_map(backlog, 2).learn(0.125)
+    assert backlog.peek_estimate_s() == 0.125
+
+
+# -- two threads -----------------------------------------------------------
+
+
+def test_no_work_is_lost_or_doubled_between_two_threads(backlog):
+    add_own(backlog, 5000)
+    add_foreign(backlog, *[2] * 5000)
+    add_map(backlog, 5000)
+    backlog.estimates.learn("abs", BUNDLE_S / 5)
+    given, taken = [], []
+
+    def give():
+        while (work := backlog.give()) is not None:
+            given.extend([work] if isinstance(work, Chunk) else work)
+
+    thread = threading.Thread(target=give)
+    thread.start()
+    while (work := backlog.take()) is not None:
+        taken.append(work)
+    thread.join()
+    everything = given + taken + list(iter(backlog.take, None))
+    assert len(everything) == 15_000
+    assert len({id(work) for work in everything}) == 15_000
+    assert {w.start for w in everything if isinstance(w, Chunk)} == set(range(5000))

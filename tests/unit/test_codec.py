@@ -1,0 +1,488 @@
+"""What pickles how: by reference, by value, once a rank; the wire form of messages."""
+
+import collections
+import functools
+import hashlib
+import operator
+import pickle
+import sys
+import threading
+import types
+
+import pytest
+
+from scoop_mpi import codec as codec_module
+from scoop_mpi import messages
+from scoop_mpi.codec import PROGRAM_MODULE, Codec, MissingDefinition, pack, unpack
+
+PROGRAM = """
+class Shared:
+    def method(self):
+        return "shared"
+
+def shared(n):
+    return n + offset
+
+offset = 100
+
+if __name__ == "__main__":
+    offset = 200
+
+    def guarded(n):
+        return shared(n) + helper(n)
+
+    def helper(n):
+        return 1000 * n
+
+    class Local:
+        def __init__(self, n):
+            self.n = n
+
+        def double(self):
+            return 2 * self.n
+"""
+SHARED = frozenset({"Shared", "shared"})
+
+
+def module_level(n):
+    return n + 1
+
+
+class ModuleLevel:
+    @staticmethod
+    def static(n):
+        return n + 2
+
+    def method(self):
+        return "method"
+
+    class Inner:
+        pass
+
+
+def dump(codec, obj):
+    """The pickle, and the definitions it needs."""
+    found = {}
+    return codec.dumps(obj, found), found
+
+
+def send(obj, sender=None, receiver=None):
+    """What arrives at another rank."""
+    sender, receiver = sender or Codec(), receiver or Codec()
+    data, found = dump(sender, obj)
+    receiver.learn(sender.news_for(2, found))
+    return receiver.loads(data)
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """The program as the root has it, under both of its names."""
+    module = types.ModuleType("__main__")
+    exec(PROGRAM, module.__dict__)
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    monkeypatch.setitem(sys.modules, PROGRAM_MODULE, module)
+    return module
+
+
+@pytest.fixture
+def worker(program, monkeypatch):
+    """Call it to become a worker: the program without what is under its guard."""
+    def become():
+        module = types.ModuleType(PROGRAM_MODULE)
+        exec(PROGRAM, module.__dict__)
+        monkeypatch.setitem(sys.modules, "__main__", module)
+        monkeypatch.setitem(sys.modules, PROGRAM_MODULE, module)
+        return module
+    return become
+
+
+# -- messages --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", messages.KINDS, ids=lambda kind: kind.__name__)
+def test_messages_come_through(kind):
+    message = kind(*(f"{name}".encode() for name in kind._fields))
+    number, data = pack(message)
+    assert isinstance(data, bytes)
+    for received in (data, bytearray(data), memoryview(data)):
+        again = unpack(number, received)
+        assert again == message
+        assert type(again) is kind
+
+
+def test_padding_after_a_message_does_no_harm():
+    number, data = pack(messages.Request((1, 2)))
+    assert unpack(number, data + bytes(4096)) == messages.Request((1, 2))
+
+
+def test_definitions_come_through():
+    message = messages.Tasks(1, (2,), 0.5, b"payload", (messages.Definition(b"d", b"p"),))
+    assert unpack(*pack(message)).definitions[0].pickled == b"p"
+
+
+# -- by reference ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("obj", [
+    abs, len, operator.add, sys.exit, int, dict, collections.OrderedDict, module_level,
+    ModuleLevel, ModuleLevel.static, ModuleLevel.Inner, threading.Thread, type(None),
+    type(...), type(NotImplemented), types.FunctionType, [].append.__class__,
+], ids=repr)
+def test_importable_things_go_by_reference(obj):
+    data, found = dump(Codec(), obj)
+    assert not found
+    assert Codec().loads(data) is obj
+
+
+def test_plain_values():
+    value = {"a": [1, 2.5, None, (b"x", {3})], 4: ModuleLevel}
+    data, found = dump(Codec(), value)
+    assert not found
+    assert Codec().loads(data) == value
+
+
+def test_bound_methods_of_importable_classes():
+    data, found = dump(Codec(), ModuleLevel().method)
+    assert not found
+    assert Codec().loads(data)() == "method"
+
+
+def test_bound_methods_of_builtins():
+    assert send([1, 2].count)(2) == 1
+
+
+def test_partials_of_importable_functions():
+    data, found = dump(Codec(), functools.partial(pow, 2))
+    assert not found
+    assert Codec().loads(data)(5) == 32
+
+
+def test_functions_of_the_program_go_by_reference(program, worker):
+    sender = Codec(SHARED.__contains__)
+    data, found = dump(sender, [program.shared, program.Shared, program.Shared().method])
+    assert not found
+    there = worker()
+    function, cls, method = Codec().loads(data)
+    assert function is there.shared
+    assert cls is there.Shared
+    assert method() == "shared"
+
+
+# -- by value --------------------------------------------------------------
+
+
+def test_lambdas():
+    assert send(lambda n: n * 3)(5) == 15
+
+
+def test_closures():
+    factor = 7
+    assert send(lambda n: n * factor)(5) == 35
+
+
+def test_a_closure_is_sent_as_it_is_now():
+    sender, receiver = Codec(), Codec()
+    factor = 2
+
+    def scale(n):
+        return n * factor
+
+    first = send(scale, sender, receiver)
+    factor = 3
+    second = send(scale, sender, receiver)
+    assert (first(10), second(10)) == (20, 30)
+
+
+def test_a_function_that_uses_a_changed_default():
+    sender, receiver = Codec(), Codec()
+
+    def add(a, b=1):
+        return a + b
+
+    first = send(add, sender, receiver)
+    add.__defaults__ = (5,)
+    assert (first(1), send(add, sender, receiver)(1)) == (2, 6)
+
+
+def test_partials_of_lambdas():
+    assert send(functools.partial(lambda a, b: (a, b), 1))(2) == (1, 2)
+
+
+def test_functions_inside_of_values():
+    received = send({"functions": [lambda: 1, (lambda: 2,)]})
+    assert [received["functions"][0](), received["functions"][1][0]()] == [1, 2]
+
+
+def test_functions_that_call_themselves():
+    def factorial(n):
+        return n * factorial(n - 1) if n else 1
+
+    assert send(factorial)(5) == 120
+
+
+def test_functions_defined_in_functions():
+    def outer():
+        def inner(n):
+            return module_level(n)
+        return inner
+
+    assert send(outer())(1) == 2
+
+
+def test_decorated_functions():
+    def twice(func):
+        @functools.wraps(func)
+        def wrapper(*args):
+            return 2 * func(*args)
+        return wrapper
+
+    @twice
+    def one():
+        return 1
+
+    assert send(one)() == 2
+
+
+def test_a_function_that_its_module_knows_under_another_object(monkeypatch):
+    # As a decorator leaves it: the name stands for the wrapper, not for this.
+    original = module_level
+    monkeypatch.setitem(globals(), "module_level", lambda n: "wrapped")
+    data, found = dump(Codec(), original)
+    assert len(found) == 1
+
+
+def test_classes_defined_locally():
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+        def double(self):
+            return 2 * self.x
+
+    received = send([Point, Point(4), Point(5).double])
+    assert received[0](3).double() == 6
+    assert received[1].double() == 8
+    assert received[2]() == 10
+
+
+def test_instances_of_a_local_class_have_one_class():
+    class Thing:
+        pass
+
+    sender, receiver = Codec(), Codec()
+    first, second = send(Thing(), sender, receiver), send(Thing(), sender, receiver)
+    assert type(first) is type(second)
+
+
+def test_local_exceptions():
+    class Local(ValueError):
+        pass
+
+    received = send(Local("text", 3))
+    assert received.args == ("text", 3)
+    assert isinstance(received, ValueError)
+
+
+def test_things_that_only_cloudpickle_knows():
+    assert send(sys) is sys
+    assert list(send({"a": 1}.keys())) == ["a"]
+    assert send([sys, lambda: 5])[1]() == 5
+
+
+def test_names_under_the_guard_go_by_value(program, worker):
+    sender = Codec(SHARED.__contains__)
+    function, found_function = dump(sender, program.guarded)
+    instance, found_instance = dump(sender, [program.Local(4), program.Local])
+    method, found_method = dump(sender, program.Local(5).double)
+    assert found_function and found_instance and found_method
+    there = worker()
+    assert not hasattr(there, "guarded")
+    receiver = Codec()
+    for found in (found_function, found_instance, found_method):
+        receiver.learn(found.items())
+    # What it refers to and is shared is the worker's own.
+    assert receiver.loads(function)(3) == 3 + 100 + 3000
+    one, cls = receiver.loads(instance)
+    assert (one.double(), cls(1).double()) == (8, 2)
+    assert receiver.loads(method)() == 10
+
+
+def test_a_name_bound_in_both_places_goes_by_value(program, worker):
+    sender = Codec(lambda name: False)
+    data, found = dump(sender, program.shared)
+    worker()
+    receiver = Codec()
+    receiver.learn(found.items())
+    assert receiver.loads(data)(1) == 201
+
+
+def test_send_by_value(program):
+    sender = Codec()
+    assert not dump(sender, program.shared)[1]
+    sender.send_by_value("shared")
+    assert dump(sender, program.shared)[1]
+    assert not dump(sender, program.Shared)[1]
+    sender.send_by_value("Shared")
+    assert dump(sender, program.Shared().method)[1]
+
+
+def test_only_names_of_the_program_are_asked_about():
+    asked = []
+
+    def is_shared_global(name):
+        asked.append(name)
+        return True
+
+    dump(Codec(is_shared_global), [abs, module_level, ModuleLevel])
+    assert asked == []
+
+
+@pytest.mark.parametrize("obj", [
+    threading.Lock(), (n for n in ()), sys._getframe(),
+], ids=lambda obj: type(obj).__name__)
+def test_things_that_cannot_be_pickled_raise(obj):
+    with pytest.raises((TypeError, pickle.PicklingError)):
+        dump(Codec(), [obj])
+
+
+# -- definitions -----------------------------------------------------------
+
+
+def make(number):
+    """A closure; a different definition for each number."""
+    return lambda: number
+
+
+def test_a_definition_is_named_by_its_digest():
+    _, found = dump(Codec(), make(1))
+    [(digest, pickled)] = found.items()
+    assert digest == hashlib.blake2b(pickled, digest_size=16).digest()
+
+
+def test_a_definition_used_twice_is_one():
+    function = make(1)
+    _, found = dump(Codec(), [function, function, functools.partial(function)])
+    assert len(found) == 1
+
+
+def test_definitions_go_to_each_rank_once():
+    sender, function = Codec(), make(1)
+    for rank in (2, 3):
+        _, found = dump(sender, function)
+        assert [item.digest for item in sender.news_for(rank, found)] == list(found)
+        _, found = dump(sender, function)
+        assert sender.news_for(rank, found) == ()
+
+
+def test_only_new_definitions_are_sent():
+    sender = Codec()
+    sender.news_for(2, dump(sender, make(1))[1])
+    _, found = dump(sender, [make(1), make(2)])
+    assert len(found) == 2
+    [news] = sender.news_for(2, found)
+    assert news.digest in dump(sender, make(2))[1]
+
+
+def test_nothing_new_without_definitions():
+    assert Codec().news_for(2, {}) == ()
+
+
+def test_a_definition_is_loaded_once():
+    sender, receiver, function = Codec(), Codec(), make(1)
+    assert send(function, sender, receiver) is send(function, sender, receiver)
+
+
+def test_a_definition_that_is_missing():
+    sender, receiver = Codec(), Codec()
+    data, found = dump(sender, make(1))
+    with pytest.raises(MissingDefinition) as raised:
+        receiver.loads(data)
+    assert raised.value.digest == next(iter(found))
+    receiver.learn(found.items())
+    assert receiver.loads(data)() == 1
+
+
+def test_forgotten_definitions_are_sent_again():
+    sender = Codec()
+    _, found = dump(sender, make(1))
+    [news] = sender.news_for(2, found)
+    sender.forget_sent(2, news.digest)
+    assert sender.news_for(2, found) == (news,)
+    assert sender.news_for(2, found) == ()
+
+
+def test_forgetting_what_was_never_sent():
+    sender = Codec()
+    sender.forget_sent(5, b"unknown")
+    _, found = dump(sender, make(1))
+    assert len(sender.news_for(5, found)) == 1
+
+
+def test_old_definitions_are_let_go(monkeypatch):
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2)
+    sender, receiver = Codec(), Codec()
+    for number in (1, 2, 3):
+        send(make(number), sender, receiver)
+    with pytest.raises(MissingDefinition):
+        receiver.loads(dump(sender, make(1))[0])
+    assert receiver.loads(dump(sender, make(3))[0])() == 3
+
+
+def test_the_least_recently_used_definition_goes_first(monkeypatch):
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2)
+    sender, receiver = Codec(), Codec()
+    for number in (1, 2, 1, 3):
+        send(make(number), sender, receiver)
+    assert receiver.loads(dump(sender, make(1))[0])() == 1
+    with pytest.raises(MissingDefinition):
+        receiver.loads(dump(sender, make(2))[0])
+
+
+def test_a_message_with_more_definitions_than_are_kept(monkeypatch):
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 4)
+    received = send([make(number) for number in range(10)])
+    assert [function() for function in received] == list(range(10))
+
+
+class Picky:
+    """Cannot be rebuilt."""
+
+    def __reduce__(self):
+        return int, ("not a number",)
+
+
+def test_a_definition_that_cannot_be_loaded_says_so_each_time():
+    data, found = dump(Codec(), make(Picky()))
+    receiver = Codec()
+    receiver.learn(found.items())
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a number"):
+            receiver.loads(data)
+
+
+others = []
+
+
+def load_elsewhere(data):
+    return others[-1].loads(data)
+
+
+class Nest:
+    """Loads another pickle while it is being loaded."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce__(self):
+        return load_elsewhere, (self.data,)
+
+
+def test_loading_inside_of_loading(monkeypatch):
+    sender, receiver, other = Codec(), Codec(), Codec()
+    data, found = dump(sender, make(42))
+    other.learn(found.items())
+    monkeypatch.setattr(sys.modules[__name__], "others", [other])
+    outer, found = dump(sender, [Nest(data), make(43)])
+    receiver.learn(found.items())
+    inner, last = receiver.loads(outer)
+    assert (inner(), last()) == (42, 43)

@@ -1,0 +1,170 @@
+"""Who may import whom: the layer table, and what each part keeps its hands off."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import scoop_mpi
+
+PACKAGE = Path(scoop_mpi.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# A module imports only from lower layers. "" is the package itself.
+LAYERS = {
+    "errors": 0,
+    "messages": 1, "context": 1,
+    "codec": 2, "broker": 2, "future": 2, "mapcall": 2,
+    "backlog": 3, "parcels": 3, "transport": 3, "transport.endpoint": 3,
+    "trader": 4, "transport.memory": 4, "transport.mpi": 4,
+    "scheduler": 5,
+    "runtime": 6, "futures": 6,
+    "": 7, "program": 7, "launch": 7, "launch.world": 7,
+    "launch.mpiexec": 8, "rank": 8,
+    "launch.cli": 9,
+    "__main__": 10,
+}
+# Only for annotations, under `if TYPE_CHECKING:`.
+UPWARD_FOR_TYPES = {("context", "scheduler")}
+
+# What code that does no input or output has no use for.
+IO_MODULES = {
+    "asyncio", "io", "mpi4py", "multiprocessing", "os", "random", "select", "signal", "socket",
+    "subprocess", "sys", "tempfile", "time",
+}
+
+
+def name_of(path):
+    """The module's name inside the package: ``transport.mpi``; "" is the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def type_checking_nodes(tree):
+    """All nodes under ``if TYPE_CHECKING:``."""
+    return {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for statement in node.body for inner in ast.walk(statement)
+    }
+
+
+def imports_of(path):
+    """(absolute module name, is it for types only) of everything a file imports."""
+    tree = ast.parse(path.read_bytes())
+    for_types = type_checking_nodes(tree)
+    package = ["scoop_mpi", *path.relative_to(PACKAGE).parent.parts]
+    found = []
+    for node in ast.walk(tree):
+        only_types = node in for_types
+        if isinstance(node, ast.Import):
+            found += [(alias.name, only_types) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else []
+            module = ".".join(base + ([node.module] if node.module else []))
+            # `from .. import x`: x may be a module or a name of the package.
+            for alias in node.names:
+                whole = f"{module}.{alias.name}"
+                is_module = whole.removeprefix("scoop_mpi.") in LAYERS
+                found.append((whole if is_module else module, only_types))
+    return found
+
+
+def inside(module):
+    """The name inside the package, or None for a module of others."""
+    if module == "scoop_mpi":
+        return ""
+    return module[len("scoop_mpi."):] if module.startswith("scoop_mpi.") else None
+
+
+def top_level(path):
+    """First parts of the names of the modules of others that a file imports."""
+    return {module.partition(".")[0] for module, _ in imports_of(path)} - {"scoop_mpi"}
+
+
+def test_every_module_has_a_layer():
+    assert {name_of(path) for path in MODULES} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "__init__")
+def test_imports_come_from_lower_layers(path):
+    importer = name_of(path)
+    wrong = []
+    for module, only_types in imports_of(path):
+        imported = inside(module)
+        if imported is None or (only_types and (importer, imported) in UPWARD_FOR_TYPES):
+            continue
+        if LAYERS[imported] >= LAYERS[importer]:
+            wrong.append(imported)
+    assert not wrong, f"{importer} (layer {LAYERS[importer]}) imports {wrong}"
+
+
+def test_the_table_allows_nothing_upward_that_is_not_used():
+    used = {
+        (name_of(path), inside(module))
+        for path in MODULES for module, only_types in imports_of(path) if only_types
+    }
+    assert UPWARD_FOR_TYPES <= used
+
+
+def test_only_one_module_imports_mpi4py():
+    importers = {name_of(path) for path in MODULES if "mpi4py" in top_level(path)}
+    assert importers == {"transport.mpi"}
+
+
+def test_only_the_codec_pickles():
+    importers = {
+        name_of(path) for path in MODULES
+        if top_level(path) & {"pickle", "cloudpickle", "marshal", "dill"}
+    }
+    # errors derives from pickle.PicklingError.
+    assert importers == {"codec", "errors"}
+    names = {
+        node.attr for node in ast.walk(ast.parse((PACKAGE / "errors.py").read_bytes()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id == "pickle"
+    }
+    assert names == {"PicklingError"}
+
+
+@pytest.mark.parametrize("name", ["broker", "messages", "mapcall", "backlog", "scheduler"])
+def test_state_machines_do_no_io(name):
+    assert not top_level(PACKAGE / f"{name}.py") & IO_MODULES
+
+
+def test_the_broker_knows_no_threads_and_no_payloads():
+    assert not top_level(PACKAGE / "broker.py") & {
+        "threading", "_thread", "greenlet", "pickle", "cloudpickle"}
+
+
+def test_only_public_third_party_packages():
+    known = {"mpi4py", "greenlet", "cloudpickle", "tomli"}
+    others = set().union(*(top_level(path) for path in MODULES))
+    assert others - set(sys.stdlib_module_names) == known
+
+
+HEAVY = ("mpi4py", "mpi4py.MPI", "numpy", "cloudpickle", "subprocess", "asyncio",
+         "multiprocessing")
+
+
+def test_importing_the_package_starts_and_loads_nothing_heavy(run_python):
+    done = run_python(
+        "import sys\nimport scoop_mpi\nfrom scoop_mpi import futures\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("[]\n", "", 0)
+
+
+def test_a_serial_run_needs_no_mpi(run_python):
+    done = run_python(
+        "import sys\nfrom scoop_mpi import futures\n"
+        "assert list(futures.map(abs, [-1, 2])) == [1, 2]\n"
+        "print('mpi4py' in sys.modules, 'numpy' in sys.modules)\n"
+    )
+    assert (done.stdout, done.returncode) == ("False False\n", 0)
+
+
+def test_the_package_is_typed():
+    assert (PACKAGE / "py.typed").is_file()

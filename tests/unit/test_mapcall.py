@@ -1,0 +1,584 @@
+"""One map: how it is cut, what comes back, that every item is accounted for once."""
+
+import gc
+import itertools
+import random
+import threading
+import weakref
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scoop_mpi.mapcall import CHUNK_S, Chunk, Failed, MapCall
+
+
+class Boom(Exception):
+    """Raised by items on purpose."""
+
+
+def fail(error):
+    raise error
+
+
+def make_call(items, func=abs, **options):
+    options.setdefault("workers", 2)
+    starred = options.pop("starred", False)
+    return MapCall(7, 1, func, iter(items), starred, **options)
+
+
+def make_chunk(args, func=abs, start=0, starred=False):
+    return Chunk(1, 7, func, starred, start, list(args), 0.0)
+
+
+def tick():
+    """A clock that goes on by one second at each look."""
+    return itertools.count().__next__
+
+
+def deliver(call, chunk, elapsed_s=0.0):
+    """Takes the outcome of a chunk that has run to its call."""
+    length = len(chunk.values) + (1 + chunk.skipped if chunk.error is not None else 0)
+    call.deliver(chunk.start, chunk.values, chunk.error, length, elapsed_s)
+
+
+def run_all(call):
+    while (chunk := call.cut()) is not None:
+        chunk.run(tick())
+        deliver(call, chunk)
+
+
+def in_order(call):
+    """All values, as a consumer puts them together."""
+    values, position = [], 0
+    while position in call.results:
+        part = call.results.pop(position)
+        if isinstance(part, Failed):
+            return [*values, part.error]
+        values += part
+        position += len(part)
+    return values
+
+
+# -- chunks: running -------------------------------------------------------
+
+
+def test_a_chunk_runs():
+    chunk = make_chunk([-1, -2, 3], start=5)
+    assert (chunk.start, chunk.stop, len(chunk)) == (5, 8, 3)
+    chunk.run(tick())
+    assert chunk.values == [1, 2, 3]
+    assert chunk.error is None
+    assert (chunk.start, chunk.stop, len(chunk), chunk.skipped) == (5, 8, 0, 0)
+    assert chunk.elapsed_s == 1
+
+
+def test_a_starred_chunk_runs():
+    chunk = make_chunk([(2, 3), (3, 2)], pow, starred=True)
+    chunk.run(tick())
+    assert chunk.values == [8, 9]
+
+
+def test_an_error_in_the_middle():
+    error = Boom()
+    chunk = make_chunk([1, 2, error, 4, 5], lambda n: fail(n) if n is error else n)
+    chunk.run(tick())
+    assert chunk.values == [1, 2]
+    assert chunk.error is error
+    assert chunk.skipped == 2
+    assert len(chunk) == 0
+
+
+@pytest.mark.parametrize("error", [StopIteration(), KeyboardInterrupt(), SystemExit(1)])
+def test_errors_that_are_special(error):
+    # StopIteration must not look like the end of the chunk.
+    chunk = make_chunk([0, 1, 2], lambda n: fail(error) if n == 1 else n)
+    chunk.run(tick())
+    assert chunk.values == [0]
+    assert chunk.error is not None
+    assert chunk.skipped == 1
+
+
+def test_an_error_in_the_first_and_in_the_last_item():
+    for bad, values, skipped in ((0, [], 2), (2, [0, 1], 0)):
+        chunk = make_chunk(range(3), lambda n, bad=bad: fail(Boom()) if n == bad else n)
+        chunk.run(tick())
+        assert (chunk.values, chunk.skipped) == (values, skipped)
+
+
+# -- chunks: taking away ---------------------------------------------------
+
+
+def test_the_rest_is_taken_while_it_runs():
+    taken = []
+
+    def work(n):
+        if n == 2:
+            taken.append(chunk.take_rest())
+        return -n
+
+    chunk = make_chunk(range(6), work, start=10)
+    chunk.run(tick())
+    [rest] = taken
+    assert chunk.values == [0, -1, -2]
+    assert (chunk.start, chunk.stop, chunk.skipped) == (10, 13, 0)
+    assert (rest.start, rest.stop, len(rest)) == (13, 16, 3)
+    rest.run(tick())
+    assert rest.values == [-3, -4, -5]
+
+
+def test_the_rest_is_taken_and_the_item_then_raises():
+    taken = []
+
+    def work(n):
+        if n == 2:
+            taken.append(chunk.take_rest())
+            raise Boom
+        return n
+
+    chunk = make_chunk(range(6), work)
+    chunk.run(tick())
+    assert (chunk.values, chunk.stop, chunk.skipped) == ([0, 1], 3, 0)
+    assert isinstance(chunk.error, Boom)
+    assert taken[0].args() == [3, 4, 5]
+
+
+def test_nothing_is_left_to_take_in_the_last_item():
+    taken = []
+    chunk = make_chunk([1], lambda n: taken.append(chunk.take_rest()))
+    chunk.run(tick())
+    assert taken == [None]
+    assert chunk.take_rest() is None
+
+
+def test_the_rest_of_the_rest():
+    rests = []
+
+    def work(n):
+        if n % 2:
+            rest = current[-1].take_rest()
+            if rest is not None:
+                rests.append(rest)
+        return n
+
+    current = [make_chunk(range(9), work)]
+    done = []
+    while current:
+        current[-1].run(tick())
+        done.append(current.pop())
+        if rests:
+            current.append(rests.pop())
+    assert [chunk.values for chunk in done] == [[0, 1], [2, 3], [4, 5], [6, 7], [8]]
+    assert [(chunk.start, chunk.stop) for chunk in done] == [
+        (0, 2), (2, 4), (4, 6), (6, 8), (8, 9)]
+
+
+def test_all_is_taken_before_it_runs():
+    chunk = make_chunk(range(3), start=4)
+    rest = chunk.take_rest()
+    chunk.run(tick())
+    assert (chunk.values, chunk.start, chunk.stop) == ([], 4, 4)
+    assert (rest.start, rest.stop) == (4, 7)
+
+
+def test_another_thread_takes_the_rest():
+    inside, go_on = threading.Event(), threading.Event()
+
+    def work(n):
+        if n == 1:
+            inside.set()
+            assert go_on.wait(10)
+        return n
+
+    chunk = make_chunk(range(1000), work)
+    thread = threading.Thread(target=chunk.run, args=(tick(),))
+    thread.start()
+    assert inside.wait(10)
+    rest = chunk.take_rest()
+    go_on.set()
+    thread.join()
+    assert chunk.values == [0, 1]
+    assert rest.args() == list(range(2, 1000))
+
+
+@pytest.mark.parametrize("size, fraction, sizes", [
+    (10, 0.5, (5, 5)), (11, 0.5, (5, 6)), (2, 0.5, (1, 1)), (3, 0.01, (1, 2)),
+    (10, 0.9, (9, 1)),
+])
+def test_a_chunk_is_split(size, fraction, sizes):
+    first, second = make_chunk(range(size), start=20).split(fraction)
+    assert (len(first), len(second)) == sizes
+    assert (first.start, first.stop) == (20, 20 + sizes[0])
+    assert (second.start, second.stop) == (20 + sizes[0], 20 + size)
+    assert first.args() + second.args() == list(range(size))
+
+
+def test_one_item_is_not_split():
+    chunk, nothing = make_chunk([5], start=3).split()
+    assert nothing is None
+    assert (chunk.start, chunk.stop, chunk.args()) == (3, 4, [5])
+
+
+def test_parts_keep_what_they_belong_to():
+    chunk = Chunk(4, 9, pow, True, 0, [(1, 2)] * 4, 0.25)
+    for part in (*chunk.split(), ):
+        assert (part.owner, part.map_id, part.func, part.starred, part.estimate_s) == (
+            4, 9, pow, True, 0.25)
+
+
+# -- cutting ---------------------------------------------------------------
+
+
+def test_the_first_chunk_is_one_item():
+    assert len(make_call(range(1000)).cut()) == 1
+
+
+def test_chunks_aim_at_a_time():
+    call = make_call(range(1_000_000), workers=1)
+    call.learn(CHUNK_S / 20)
+    assert len(call.cut()) == 20
+
+
+def test_chunks_of_slow_items_are_single():
+    call = make_call(range(1000))
+    call.learn(10 * CHUNK_S)
+    assert len(call.cut()) == 1
+
+
+def test_no_chunk_is_more_than_a_fair_share():
+    call = make_call(range(1000), workers=5)
+    call.learn(1e-9)
+    sizes = []
+    while (chunk := call.cut()) is not None:
+        sizes.append(len(chunk))
+    assert sum(sizes) == 1000
+    assert sizes[0] == 1000 // (2 * 5)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1
+
+
+@pytest.mark.parametrize("chunksize, sizes", [
+    (1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (100, [7]),
+])
+def test_a_given_chunksize(chunksize, sizes):
+    call = make_call(range(7), chunksize=chunksize)
+    call.learn(1e-9)
+    chunks = list(iter(call.cut, None))
+    assert [len(chunk) for chunk in chunks] == sizes
+    assert [chunk.start for chunk in chunks] == list(
+        itertools.accumulate([0, *sizes[:-1]]))
+    assert [arg for chunk in chunks for arg in chunk.args()] == list(range(7))
+
+
+def test_the_estimate_follows_what_is_measured():
+    call = make_call(range(100))
+    assert call.estimate_s == 0.0
+    call.deliver(0, [0, 1], None, 2, 0.5)
+    assert call.estimate_s == 0.25
+    call.deliver(2, [2], None, 1, 0.75)
+    assert call.estimate_s == 0.5
+
+
+def test_chunks_carry_the_estimate():
+    call = make_call(range(100))
+    call.learn(0.125)
+    assert call.cut().estimate_s == 0.125
+
+
+def test_nothing_to_cut():
+    call = make_call([])
+    assert call.cut() is None
+    assert (call.remaining, call.unfinished, call.exhausted) == (0, 0, True)
+
+
+def test_an_item_is_cut_once_by_many_threads():
+    call = make_call(range(20_000), chunksize=1)
+    cut = [[] for _ in range(4)]
+
+    def take(mine):
+        while (chunk := call.cut()) is not None:
+            mine.append(chunk.start)
+
+    threads = [threading.Thread(target=take, args=(mine,)) for mine in cut]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(start for mine in cut for start in mine) == list(range(20_000))
+
+
+# -- delivering ------------------------------------------------------------
+
+
+def test_results_in_order():
+    call = make_call([-1, -2, -3], chunksize=2)
+    run_all(call)
+    assert in_order(call) == [1, 2, 3]
+    assert call.unfinished == 0
+
+
+def test_results_out_of_order():
+    call = make_call(range(10), chunksize=3)
+    chunks = list(iter(call.cut, None))
+    for chunk in reversed(chunks):
+        chunk.run(tick())
+        deliver(call, chunk)
+    assert list(call.arrived) == [9, 6, 3, 0]
+    assert call.unfinished == 0
+    assert in_order(call) == list(range(10))
+
+
+def test_those_who_wait_are_told():
+    told = []
+    call = make_call(range(2), chunksize=1)
+    call.on_arrival = lambda: told.append(call.unfinished)
+    run_all(call)
+    assert told == [1, 0]
+
+
+def test_an_error_ends_the_cutting():
+    call = make_call(range(10), chunksize=2)
+    first, second = call.cut(), call.cut()
+    second.func = lambda n: fail(Boom())
+    second.run(tick())
+    deliver(call, second)
+    assert call.cut() is None
+    assert call.exhausted
+    assert call.unfinished == 2
+    first.run(tick())
+    deliver(call, first)
+    assert call.unfinished == 0
+    values = in_order(call)
+    assert values[:2] == [0, 1]
+    assert isinstance(values[2], Boom)
+
+
+def test_an_error_in_the_middle_of_a_chunk():
+    call = make_call(range(6), lambda n: fail(Boom()) if n == 3 else n, chunksize=6)
+    run_all(call)
+    *values, error = in_order(call)
+    assert values == [0, 1, 2]
+    assert isinstance(error, Boom)
+    assert call.unfinished == 0
+
+
+def test_two_errors():
+    call = make_call([Boom("a"), Boom("b")], fail, chunksize=1)
+    first, second = call.cut(), call.cut()
+    for chunk in (second, first):
+        chunk.run(tick())
+        deliver(call, chunk)
+    assert call.unfinished == 0
+    assert str(in_order(call)[0]) == "a"
+
+
+def test_an_empty_outcome_changes_nothing():
+    call = make_call(range(3), chunksize=3)
+    chunk = call.cut()
+    rest = chunk.take_rest()
+    chunk.run(tick())
+    deliver(call, chunk)
+    assert (call.unfinished, call.results) == (3, {})
+    rest.run(tick())
+    deliver(call, rest)
+    assert call.unfinished == 0
+    assert in_order(call) == [0, 1, 2]
+
+
+def test_nothing_arrives_after_close():
+    told = []
+    call = make_call(range(10), chunksize=2)
+    chunk = call.cut()
+    call.on_arrival = lambda: told.append(1)
+    call.close()
+    assert (call.unfinished, call.remaining, call.exhausted) == (0, 0, True)
+    chunk.run(tick())
+    deliver(call, chunk)
+    assert (call.results, call.unfinished, told) == ({}, 0, [])
+    assert call.cut() is None
+
+
+def test_close_twice_and_after_the_end():
+    call = make_call(range(4), chunksize=2)
+    run_all(call)
+    call.close()
+    call.close()
+    assert (call.unfinished, call.results) == (0, {})
+
+
+def test_a_chunk_is_made_again():
+    call = make_call(range(10, 20), chunksize=5)
+    lost = call.cut()
+    again = call.chunk(lost.start, len(lost))
+    assert again.args() == [10, 11, 12, 13, 14]
+    assert call.chunk(3, 1).args() == [13]
+
+
+# -- buffersize ------------------------------------------------------------
+
+
+def test_without_a_buffersize_all_is_read():
+    inputs = iter(range(5))
+    call = make_call(inputs)
+    assert next(inputs, None) is None
+    assert (call.unfinished, call.exhausted) == (5, True)
+
+
+def test_buffersize_bounds_what_is_read():
+    inputs = itertools.count()
+    call = make_call(inputs, buffersize=3)
+    assert next(inputs) == 3
+    assert (call.unfinished, call.exhausted, call.remaining) == (3, False, 3)
+
+
+def test_more_is_read_as_it_is_asked_for():
+    call = make_call(range(5), buffersize=3, chunksize=10)
+    assert len(call.cut()) == 3
+    assert call.cut() is None
+    call.read_more(1)
+    assert (call.unfinished, call.remaining, call.exhausted) == (4, 1, False)
+    call.read_more(5)
+    assert (call.unfinished, call.remaining, call.exhausted) == (5, 2, True)
+    assert call.cut().args() == [3, 4]
+
+
+def test_nothing_is_read_after_the_end():
+    inputs = iter(range(3))
+    call = make_call(inputs, buffersize=10)
+    call.read_more(1)
+    assert call.exhausted
+    assert call.unfinished == 3
+    call.read_more(1)
+    assert call.unfinished == 3
+
+
+@pytest.mark.parametrize("end", [
+    lambda call: call.close(), lambda call: call.deliver(0, [], Boom(), 1, 0.0),
+], ids=["close", "error"])
+def test_nothing_is_read_after_close_or_an_error(end):
+    inputs = itertools.count()
+    call = make_call(inputs, buffersize=2, chunksize=1)
+    call.cut()
+    end(call)
+    call.read_more(5)
+    assert next(inputs) == 2
+    assert call.remaining == 0
+    assert call.unfinished == 0
+
+
+# -- memory ----------------------------------------------------------------
+
+
+class Item:
+    """Something that a weak reference can point to."""
+
+
+def test_items_are_let_go_when_their_results_are_in():
+    seen = []
+
+    def items():
+        for _ in range(20_000):
+            item = Item()
+            seen.append(weakref.ref(item))
+            yield item
+
+    call = make_call(items(), id, chunksize=100)
+    for _ in range(150):
+        chunk = call.cut()
+        chunk.run(tick())
+        deliver(call, chunk)
+    del chunk
+    gc.collect()
+    alive = sum(ref() is not None for ref in seen)
+    assert alive < 5000 + 2 * 4096
+    assert call.cut().start == 15_000
+    assert call.unfinished == 5000
+
+
+def test_items_are_not_let_go_while_an_earlier_one_is_out():
+    call = make_call(range(20_000), chunksize=1000)
+    first = call.cut()
+    while (chunk := call.cut()) is not None:
+        chunk.run(tick())
+        deliver(call, chunk)
+    assert call.chunk(0, 1000).args() == list(range(1000))
+    first.run(tick())
+    deliver(call, first)
+    assert call.unfinished == 0
+    assert in_order(call) == list(range(20_000))
+
+
+def test_endless_inputs_take_no_more_and_more_memory():
+    call = make_call(itertools.count(), buffersize=10)
+    position = 0
+    for _ in range(30_000):
+        while position not in call.results:
+            chunk = call.cut()
+            chunk.run(tick())
+            deliver(call, chunk)
+        values = call.results.pop(position)
+        position += len(values)
+        call.read_more(len(values))
+    assert len(call._items) < 10_000
+    assert len(call._islands) < 20
+
+
+# -- every item is accounted for -------------------------------------------
+
+
+@given(
+    size=st.integers(0, 60), chunksize=st.one_of(st.none(), st.integers(1, 20)),
+    bad=st.sets(st.integers(0, 59), max_size=3), seed=st.integers(0, 1000),
+    buffersize=st.one_of(st.none(), st.integers(1, 20)), close_at=st.integers(0, 200),
+)
+def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize, close_at):
+    choose = random.Random(seed)
+    ran = []
+
+    def work(n):
+        ran.append(n)
+        if choose.random() < 0.2 and (rest := running[-1].take_rest()) is not None:
+            out.append(rest)
+        if n in bad:
+            raise Boom(n)
+        return n
+
+    call = make_call(range(size), work, chunksize=chunksize, buffersize=buffersize)
+    out, done, running = [], [], []
+    steps = 0
+    while call.unfinished or not call.exhausted or out or done:
+        steps += 1
+        assert steps < 10_000
+        if steps == close_at:
+            call.close()
+        action = choose.choice(["cut", "run", "deliver", "split", "read", "again"])
+        if action == "cut" and (chunk := call.cut()) is not None:
+            out.append(chunk)
+        elif action == "run" and out:
+            running.append(out.pop(choose.randrange(len(out))))
+            running[-1].run(tick())
+            done.append(running.pop())
+        elif action == "deliver" and done:
+            deliver(call, done.pop(choose.randrange(len(done))), choose.random())
+        elif action == "split" and out:
+            parts = out.pop(choose.randrange(len(out))).split()
+            out += [part for part in parts if part is not None]
+        elif action == "again" and out and not call.closed:
+            # As when a chunk could not be rebuilt where it was sent.
+            lost = out.pop(choose.randrange(len(out)))
+            if len(lost):
+                out.append(call.chunk(lost.start, len(lost)))
+        elif action == "read":
+            call.read_more(choose.randrange(4))
+        assert call.unfinished >= 0
+    assert call.unfinished == 0
+    assert call.remaining == 0
+    assert len(ran) == len(set(ran))
+    if not call.closed:
+        *values, last = [*in_order(call), None]
+        if isinstance(values[-1] if values else None, Boom):
+            last = values.pop()
+            assert last.args[0] == min(bad & set(range(size)))
+        assert values == list(range(len(values)))
+        if last is None:
+            assert len(values) == size

@@ -1,0 +1,379 @@
+"""The user's program: found, compiled, run as main, imported on workers."""
+
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+from scoop_mpi import LaunchError, context
+from scoop_mpi.codec import PROGRAM_MODULE
+from scoop_mpi.program import Program, shared_globals
+
+pytestmark = pytest.mark.usefixtures("interpreter")
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Writes a file in an empty working directory; returns its path."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, source=""):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+        return str(path)
+
+    yield write
+    for name in [name for name in sys.modules if name.startswith("example_")]:
+        del sys.modules[name]
+
+
+def main_module():
+    return vars(sys.modules["__main__"])
+
+
+# -- what workers have of the program --------------------------------------
+
+GUARD = "if __name__ == '__main__':\n"
+
+
+@pytest.mark.parametrize("source, names", [
+    ("", set()),
+    ("x = 1", {"x"}),
+    ("x: int = 1", {"x"}),
+    ("x += 1", {"x"}),
+    ("(x := 1)", {"x"}),
+    ("a = b = 1", {"a", "b"}),
+    ("a, (b, *c) = 1, (2, 3)", {"a", "b", "c"}),
+    ("[a, b] = 1, 2", {"a", "b"}),
+    ("def f(): x = 1", {"f"}),
+    ("async def f(): pass", {"f"}),
+    ("class C:\n    y = 1\n    def m(self): pass", {"C"}),
+    ("f = lambda y: (z := y)", {"f"}),
+    ("import os", {"os"}),
+    ("import os.path", {"os"}),
+    ("import os.path as p, sys", {"p", "sys"}),
+    ("from os import path, sep as s", {"path", "s"}),
+    ("for i in []:\n    x = i\nelse:\n    y = 1", {"i", "x", "y"}),
+    ("while False:\n    x = 1", {"x"}),
+    ("with open('f') as f:\n    x = 1", {"f", "x"}),
+    ("try:\n    x = 1\nexcept E:\n    y = 1\nelse:\n    z = 1\nfinally:\n    w = 1",
+     {"x", "y", "z", "w"}),
+    ("try:\n    import a\nexcept ImportError:\n    a = None", {"a"}),
+    ("if True:\n    x = 1\nelif False:\n    y = 2\nelse:\n    z = 3", {"x", "y", "z"}),
+    ("x.y = 1\nx[0] = 2", set()),
+    ("@decorator\ndef f(): pass", {"f"}),
+    ("squares = [n for n in range(3)]", {"squares"}),
+    ("match x:\n    case [a, *b]:\n        c = 1", {"a", "b", "c"}),
+], ids=lambda value: value.replace("\n", " ") if isinstance(value, str) else "")
+def test_names_bound_outside_the_guard(source, names):
+    assert shared_globals(source.encode()) == names
+    # The same under the guard: none of them is shared.
+    indented = "".join(f"    {line}\n" for line in ["pass", *source.splitlines()])
+    assert shared_globals((GUARD + indented).encode()) == set()
+
+
+@pytest.mark.parametrize("test", [
+    "__name__ == '__main__'", "'__main__' == __name__", '__name__ == "__main__"',
+    "(__name__ == '__main__')", "__name__ == '__main__' and True",
+    "True and __name__ == '__main__'", "__name__ == '__main__' == __name__",
+])
+def test_ways_to_write_the_guard(test):
+    source = f"x = 1\nif {test}:\n    y = 2\n"
+    assert shared_globals(source.encode()) == {"x"}
+
+
+@pytest.mark.parametrize("test", [
+    "__name__", "'__main__'", "__name__ == 'other'", "name == '__main__'",
+    "x.__name__ == '__main__'", "__name__ in names", "len(__name__) == 8",
+])
+def test_what_is_no_guard(test):
+    source = f"x = 1\nif {test}:\n    y = 2\n"
+    assert shared_globals(source.encode()) == {"x", "y"}
+
+
+def test_a_name_bound_in_both_places_is_not_shared():
+    source = "def f(): pass\ndef g(): pass\n" + GUARD + "    def f(): pass\n    x = 1\n"
+    assert shared_globals(source.encode()) == {"g"}
+
+
+def test_the_guard_may_come_first():
+    source = GUARD + "    def f(): pass\ndef f(): pass\ndef g(): pass\n"
+    assert shared_globals(source.encode()) == {"g"}
+
+
+def test_the_else_of_the_guard_is_for_workers():
+    source = GUARD + "    x = 1\nelse:\n    y = 2\n    x = 3\n"
+    assert shared_globals(source.encode()) == {"y"}
+
+
+def test_the_elif_of_the_guard_is_for_workers():
+    source = GUARD + "    x = 1\nelif True:\n    y = 2\n"
+    assert shared_globals(source.encode()) == {"y"}
+
+
+def test_two_guards():
+    source = GUARD + "    x = 1\ny = 2\n" + GUARD + "    z = 3\n"
+    assert shared_globals(source.encode()) == {"y"}
+
+
+def test_nested_statements_under_the_guard():
+    source = "x = y = z = 0\n" + GUARD + "    for x in []:\n        if x:\n            y = 1\n"
+    assert shared_globals(source.encode()) == {"z"}
+
+
+def test_a_comprehension_under_the_guard_rebinds_nothing():
+    source = "def f(): pass\n" + GUARD + "    print([f for f in []], {f: 1 for f in []})\n"
+    assert shared_globals(source.encode()) == {"f"}
+
+
+def test_functions_called_under_the_guard_stay_shared():
+    source = "def f(): pass\n" + GUARD + "    print(f())\n    del g\n"
+    assert shared_globals(source.encode()) == {"f"}
+
+
+def test_a_program_knows_its_shared_globals(write):
+    program = Program(write("prog.py", "x = 1\n" + GUARD + "    y = 2\n"))
+    assert program.is_shared_global("x")
+    assert not program.is_shared_global("y")
+    assert not program.is_shared_global("unheard_of")
+
+
+# -- found and compiled ----------------------------------------------------
+
+
+def test_a_program_that_is_there(write):
+    path = write("prog.py", "x = 1\n")
+    program = Program(path)
+    program.check()
+    assert program.path == path
+
+
+def test_a_relative_path(write):
+    write("prog.py", "import sys\n")
+    assert Program("prog.py").run_as_main() == (0, "")
+    assert main_module()["__file__"] == "prog.py"
+
+
+def test_no_such_file(write):
+    with pytest.raises(LaunchError, match="there is no program file absent.py") as raised:
+        Program("absent.py").check()
+    assert raised.value.exit_code == 2
+    assert os.getcwd() in str(raised.value)
+
+
+def test_a_directory(write, tmp_path):
+    with pytest.raises(LaunchError, match="is a directory"):
+        Program(str(tmp_path)).check()
+
+
+def test_a_syntax_error(write):
+    path = write("prog.py", "x = 1\nx = = 2\n")
+    with pytest.raises(LaunchError) as raised:
+        Program(path).check()
+    assert raised.value.exit_code == 1
+    assert f'File "{path}", line 2' in str(raised.value)
+    assert "SyntaxError: invalid syntax" in str(raised.value)
+
+
+@pytest.mark.parametrize("data", [b"x = 1\0", b"\xff\xfe", b"# coding: nonsense\n"])
+def test_a_file_that_is_no_program(write, tmp_path, data):
+    (tmp_path / "prog.py").write_bytes(data)
+    with pytest.raises(LaunchError) as raised:
+        Program(str(tmp_path / "prog.py")).check()
+    assert raised.value.exit_code == 1
+
+
+def test_future_imports_of_ours_do_not_leak_into_the_program(write):
+    # This package's modules say `from __future__ import annotations`; programs need not.
+    program = Program(write("prog.py", "def f(x: 1 + 1): pass\nx = f.__annotations__['x']\n"))
+    assert program.run_as_main() == (0, "")
+    assert main_module()["x"] == 2
+
+
+# -- modules ---------------------------------------------------------------
+
+
+def test_a_module(write):
+    path = write("example_module.py", "x = __name__, __spec__.name, __package__\n")
+    program = Program("example_module", True, ("a",))
+    assert program.path == path
+    assert program.run_as_main() == (0, "")
+    assert main_module()["x"] == ("__main__", "example_module", "")
+    assert sys.argv == [path, "a"]
+
+
+def test_a_package(write):
+    write("example_package/__init__.py", "loaded = []\n")
+    write("example_package/other.py", "value = 5\n")
+    path = write("example_package/__main__.py", "from .other import value\nx = __package__\n")
+    program = Program("example_package", True)
+    assert program.path == path
+    assert program.run_as_main() == (0, "")
+    assert main_module()["value"] == 5
+    assert main_module()["x"] == "example_package"
+
+
+def test_a_module_of_a_package(write):
+    write("example_outer/__init__.py")
+    write("example_outer/other.py", "value = 6\n")
+    write("example_outer/inner.py", "from .other import value\n")
+    assert Program("example_outer.inner", True).run_as_main() == (0, "")
+    assert main_module()["value"] == 6
+
+
+def test_a_package_without_main(write):
+    write("example_bare/__init__.py")
+    with pytest.raises(LaunchError, match="example_bare"):
+        Program("example_bare", True).check()
+
+
+@pytest.mark.parametrize("name", [
+    "example_absent", "example_absent.inner", "example_absent.py", "", ".example", "example..x",
+])
+def test_no_such_module(write, name):
+    with pytest.raises(LaunchError):
+        Program(name, True).check()
+
+
+@pytest.mark.parametrize("error", ["ValueError", "RuntimeError", "ImportError", "KeyError"])
+def test_a_package_that_fails_to_import(write, error):
+    write("example_broken/__init__.py", f"raise {error}('broken package')\n")
+    write("example_broken/__main__.py")
+    with pytest.raises(LaunchError, match="broken package"):
+        Program("example_broken", True).check()
+
+
+def test_a_builtin_module(write):
+    with pytest.raises(LaunchError):
+        Program("sys", True).check()
+
+
+# -- run as main -----------------------------------------------------------
+
+
+def test_runs_as_main(write):
+    path = write("prog.py", "import sys\nx = __name__, __file__, __spec__, __package__\n")
+    assert Program(path, args=("a", "-b")).run_as_main() == (0, "")
+    assert main_module()["x"] == ("__main__", path, None, None)
+    assert sys.argv == [path, "a", "-b"]
+    assert sys.modules["__main__"] is sys.modules[PROGRAM_MODULE]
+
+
+def test_finds_modules_beside_the_program(write):
+    write("folder/example_beside.py", "value = 7\n")
+    path = write("folder/prog.py", "from example_beside import value\n")
+    assert Program(path).run_as_main() == (0, "")
+    assert main_module()["value"] == 7
+
+
+@pytest.mark.parametrize("argument", [
+    "", "None", "0", "1", "3", "255", "256", "-1", "True", "False", "'a text'", "3.5", "(1, 2)",
+    "''", "[]",
+])
+def test_exit_codes_are_those_of_python(write, capfd, argument):
+    path = write("prog.py", f"import sys\nsys.exit({argument})\n")
+    code, text = Program(path).run_as_main()
+    ours = code, capfd.readouterr().err + text
+    python = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=20)
+    assert ours == (python.returncode, python.stderr)
+
+
+def test_an_exit_code_without_an_exit_function(write):
+    assert Program(write("prog.py", "raise SystemExit(4)\n")).run_as_main() == (4, "")
+
+
+def test_an_uncaught_exception(write):
+    path = write("prog.py", "def f():\n    raise ValueError('why')\nf()\n")
+    code, text = Program(path).run_as_main()
+    assert code == 1
+    python = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=20)
+    assert text == python.stderr
+
+
+def test_ctrl_c(write):
+    code, text = Program(write("prog.py", "raise KeyboardInterrupt\n")).run_as_main()
+    assert code == 130
+    assert "KeyboardInterrupt" in text
+
+
+def test_a_hook_for_uncaught_exceptions(write, monkeypatch):
+    seen = []
+    monkeypatch.setattr(sys, "excepthook", lambda *arguments: seen.append(arguments))
+    assert Program(write("prog.py", "raise ValueError('why')\n")).run_as_main() == (1, "")
+    [(kind, error, frames)] = seen
+    assert (kind, str(error)) == (ValueError, "why")
+    assert frames is not None
+
+
+def test_a_program_that_cannot_be_compiled_is_not_run(write):
+    with pytest.raises(LaunchError):
+        Program(write("prog.py", "x = (\n")).run_as_main()
+
+
+# -- imported on workers ---------------------------------------------------
+
+
+def test_workers_skip_the_main_guard(write):
+    path = write("prog.py", "x = __name__\n" + GUARD + "    y = 1\n")
+    assert Program(path, args=("a",)).import_on_worker(3) == ""
+    module = sys.modules[PROGRAM_MODULE]
+    assert module.x == PROGRAM_MODULE
+    assert not hasattr(module, "y")
+    assert sys.modules["__main__"] is module
+    assert sys.argv == [path, "a"]
+    assert not context.is_importing()
+
+
+def test_workers_answer_to_both_names(write):
+    Program(write("prog.py", "class C: pass\ndef f(): pass\n")).import_on_worker(2)
+    assert importlib.import_module("__main__").f is sys.modules[PROGRAM_MODULE].f
+    assert sys.modules["__main__"].C.__module__ == PROGRAM_MODULE
+
+
+def test_a_program_that_fails_on_a_worker(write):
+    path = write("prog.py", "x = 1\nraise ValueError('on the worker')\n")
+    text = Program(path).import_on_worker(3)
+    assert "worker 3" in text
+    assert "failed" in text
+    assert f'File "{path}", line 2' in text
+    assert "ValueError: on the worker" in text
+    assert not context.is_importing()
+
+
+def test_a_program_that_exits_on_a_worker(write):
+    text = Program(write("prog.py", "import sys\nsys.exit(3)\n")).import_on_worker(3)
+    assert "exited" in text
+    assert "if __name__ == '__main__':" in text
+
+
+def test_a_program_without_a_guard(write, monkeypatch):
+    monkeypatch.setattr(context, "_scheduler", None)
+    path = write("prog.py", "from scoop_mpi import futures\n"
+                 "def f(): return list(futures.map(abs, [1]))\n\nf()\n")
+    text = Program(path).import_on_worker(3)
+    assert "no main guard" in text
+    assert "line 4: f()" in text
+    assert text.rstrip().endswith("if __name__ == '__main__':")
+    assert not context.is_importing()
+
+
+def test_a_verb_in_a_module_that_the_program_imports(write, monkeypatch):
+    monkeypatch.setattr(context, "_scheduler", None)
+    write("example_eager.py", "from scoop_mpi import futures\nfutures.submit(abs, 1)\n")
+    text = Program(write("prog.py", "import example_eager\n")).import_on_worker(3)
+    assert "no main guard" in text
+    assert "line 1: import example_eager" in text
+
+
+def test_startup_on_a_worker(write):
+    path = write("prog.py", "from scoop_mpi import futures\nx = futures.startup(print, 'no')\n")
+    assert Program(path).import_on_worker(3) == ""
+    assert sys.modules[PROGRAM_MODULE].x is None
+
+
+def test_a_program_that_cannot_be_compiled_is_not_imported(write):
+    with pytest.raises(LaunchError):
+        Program(write("prog.py", "x = (\n")).import_on_worker(3)

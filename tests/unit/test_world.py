@@ -1,0 +1,103 @@
+"""What the launcher's environment says about the job."""
+
+import pytest
+
+from scoop_mpi import LaunchError
+from scoop_mpi.launch.world import (
+    SIZE_VARIABLE, STDIN_VARIABLE, check_size, launched_rank, launched_size,
+)
+
+LAUNCHERS = {
+    "MPICH": ("PMI_RANK", "PMI_SIZE"),
+    "Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    "srun": ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),
+    "MVAPICH2": ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
+}
+
+
+@pytest.mark.parametrize("rank, size", LAUNCHERS.values(), ids=LAUNCHERS)
+def test_every_launcher_is_known(rank, size):
+    environ = {rank: "3", size: "8"}
+    assert launched_rank(environ) == 3
+    assert launched_size(environ) == 8
+
+
+def test_a_shell_is_no_launcher():
+    assert launched_rank({"PATH": "/bin"}) is None
+    assert launched_size({"PATH": "/bin"}) is None
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1.5", " "])
+def test_values_that_are_no_numbers(value):
+    assert launched_rank({"PMI_RANK": value}) is None
+    assert launched_size({"PMI_SIZE": value}) is None
+
+
+def test_a_slurm_allocation_is_no_launcher():
+    assert launched_rank({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"}) is None
+
+
+def test_a_rank_whose_launcher_does_not_say_the_size():
+    assert launched_rank({"PMIX_RANK": "2"}) == 2
+    assert launched_size({"PMIX_RANK": "2"}) is None
+
+
+def test_our_own_launcher_is_believed_first():
+    assert launched_size({"PMI_SIZE": "1", SIZE_VARIABLE: "4"}) == 4
+
+
+@pytest.mark.parametrize("environ, mpi_size", [
+    ({}, 1), ({}, 8), ({"PMI_RANK": "2", "PMI_SIZE": "8"}, 8), ({SIZE_VARIABLE: "3"}, 3),
+    ({"PMIX_RANK": "0"}, 5), ({"PMI_RANK": "0", "PMI_SIZE": "4"}, 8),
+])
+def test_sizes_that_agree_or_cannot_be_told(environ, mpi_size):
+    check_size(mpi_size, environ)
+
+
+@pytest.mark.parametrize("environ, mpi_size", [
+    ({"PMI_RANK": "0", "PMI_SIZE": "4"}, 1),
+    ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "4"}, 1),
+    ({SIZE_VARIABLE: "4"}, 1),
+    ({SIZE_VARIABLE: "4", "PMI_RANK": "0"}, 2),
+])
+def test_sizes_that_do_not_agree(environ, mpi_size):
+    with pytest.raises(LaunchError, match="4 ranks") as raised:
+        check_size(mpi_size, environ)
+    assert f"world of {mpi_size}" in str(raised.value)
+    assert raised.value.exit_code == 1
+
+
+def test_only_the_first_rank_complains():
+    for rank in ("1", "2", "3"):
+        with pytest.raises(LaunchError) as raised:
+            check_size(1, {"PMI_RANK": rank, "PMI_SIZE": "4"})
+        assert str(raised.value) == ""
+        assert raised.value.exit_code == 1
+
+
+def test_the_root_reads_what_was_piped(run_python, tmp_path):
+    piped = tmp_path / "input.txt"
+    piped.write_text("first\nsecond\n")
+    done = run_python(
+        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        f"take_stdin({{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
+        "print([input(), sys.stdin.read(), sys.stdin.fileno()])\n"
+    )
+    assert (done.stdout, done.stderr) == ("['first', 'second\\n', 0]\n", "")
+
+
+@pytest.mark.parametrize("environ", [{}, {STDIN_VARIABLE: ""}, {STDIN_VARIABLE: "/not/there"}])
+def test_nothing_was_piped(run_python, environ):
+    done = run_python(
+        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        f"before = sys.stdin\ntake_stdin({environ!r})\nprint(sys.stdin is before)\n"
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_the_others_read_nothing(run_python):
+    done = run_python(
+        "import os, sys\nfrom scoop_mpi.launch.world import leave_stdin\n"
+        "leave_stdin()\nprint(repr(sys.stdin.read()), os.read(0, 1))\n"
+    )
+    assert (done.stdout, done.stderr) == ("'' b''\n", "")
