@@ -129,10 +129,11 @@ class Program:
         except SystemExit as request:
             return _exit_code(request), ""
         except BaseException as error:
+            exit_code = 130 if isinstance(error, KeyboardInterrupt) else 1
             if sys.excepthook is not sys.__excepthook__:
                 sys.excepthook(type(error), error, error.__traceback__)
-                return 1, ""
-            return 130 if isinstance(error, KeyboardInterrupt) else 1, _format(error)
+                return exit_code, ""
+            return exit_code, _format(error)
         return 0, ""
 
     def import_on_worker(self, rank: int) -> str:

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.usefixtures("interpreter")
 def write(tmp_path, monkeypatch):
     """Writes a file in an empty working directory; returns its path."""
     monkeypatch.chdir(tmp_path)
+    # Not a hook that a library has set for itself.
+    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
 
     def write(name, source=""):
         path = tmp_path / name
