@@ -37,6 +37,8 @@ DONOR_NAP_S = 0.002
 """Seconds of silence after which the donor thread takes over."""
 DONOR_NAP_MAX_S = 0.01
 """The same, when no message has come for a while."""
+DONOR_NAP_TRANSFER_S = 0.0002
+"""The same, while a large message is on its way: it moves on at each look only."""
 YIELD_S = 0.0003
 """Seconds of a wait that are spent yielding the core between polls."""
 SLEEP_MAX_S = 0.04
@@ -104,6 +106,8 @@ class Donor(threading.Thread):
             # Nobody writes to a program that computes by itself: look less often.
             quiet = trader.received == received
             nap_s = min(nap_s * 1.5, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S
+            if trader.transferring():
+                nap_s = DONOR_NAP_TRANSFER_S
             exchanges, received = trader.exchanges, trader.received
             time.sleep(nap_s)
             self._idler.busy.wait()
@@ -160,10 +164,11 @@ class Worker:
         began = time.perf_counter()
         said = False
         while not trader.may_leave:
-            if not said and self._endpoint.idle():
+            trader.discard()
+            self._endpoint.progress()
+            if not said and not self._endpoint.transferring():
                 said = True
                 trader.tell(BROKER, Goodbye())
-            trader.discard()
             pause(time.perf_counter() - began)
 
 
@@ -195,7 +200,8 @@ def run_broker(endpoint: MpiEndpoint) -> int:
 
 def _send_all(endpoint: MpiEndpoint) -> None:
     began = time.perf_counter()
-    while not endpoint.idle():
+    while endpoint.transferring():
+        endpoint.progress()
         pause(time.perf_counter() - began)
 
 

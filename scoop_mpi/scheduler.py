@@ -360,6 +360,8 @@ class Scheduler:
             self._answer_drain()
             self.trader.ask()
             now = self.clock()
+            if self.trader.transferring():
+                began = now
             self._idler.pause(now - began, self._timers[0][0] - now if self._timers else None)
         self._idler.resume()
         self._stride = 1

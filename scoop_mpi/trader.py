@@ -94,6 +94,10 @@ class Trader:
                 self._feed(keep, share)
             self._endpoint.progress()
 
+    def transferring(self) -> bool:
+        """True if a large message is on its way, which needs frequent looks."""
+        return self._endpoint.transferring()
+
     def tell(self, dest: int, message: Message) -> None:
         """Sends one message."""
         with self._exchanging:

@@ -26,6 +26,9 @@ class Endpoint(Protocol):
     def progress(self) -> None:
         """Gives up the memory of what has been sent."""
 
+    def transferring(self) -> bool:
+        """True if a message is half sent or half received: it moves on at each call."""
+
 
 class Alone:
     """The endpoint of a world of one rank."""
@@ -41,3 +44,7 @@ class Alone:
 
     def progress(self) -> None:
         """Nothing to do."""
+
+    def transferring(self) -> bool:
+        """Never."""
+        return False

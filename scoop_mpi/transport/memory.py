@@ -65,3 +65,7 @@ class MemoryEndpoint:
 
     def progress(self) -> None:
         """Nothing to do."""
+
+    def transferring(self) -> bool:
+        """Never: messages arrive whole."""
+        return False

@@ -106,10 +106,9 @@ class MpiEndpoint:
         while self._sending and self._sending[0].Test():
             self._sending.popleft()
 
-    def idle(self) -> bool:
-        """True if everything sent has left and nothing is half received."""
-        self.progress()
-        return not self._sending and not self._receiving
+    def transferring(self) -> bool:
+        """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
+        return bool(self._sending or self._receiving)
 
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""
