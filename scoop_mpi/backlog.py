@@ -105,9 +105,12 @@ class Backlog:
         call = self._open_map(newest=True)
         if call is not None:
             return call.estimate_s
-        if self.chunks:
-            return self.chunks[-1].estimate_s * len(self.chunks[-1])
-        return self.estimates.get(name_of(self.foreign[-1].func)) if self.foreign else 0.0
+        try:
+            if self.chunks:
+                return self.chunks[-1].estimate_s * len(self.chunks[-1])
+            return self.estimates.get(name_of(self.foreign[-1].func))
+        except IndexError:
+            return 0.0  # given away in between
 
     def give(self) -> Chunk | Sequence[Future[Any]] | None:
         """A piece of work for another worker: a chunk, or tasks of one owner."""

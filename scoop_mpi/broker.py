@@ -49,6 +49,8 @@ class Broker:
         self.exit_code = 0
         self.report = ""
         """What to print, once, before the job stops; empty if there is nothing."""
+        self.drained = False
+        """Was all work done before the workers were told to stop?"""
         self.present = set(self.workers)
         self._idle: dict[int, None] = {}
         self._offers: dict[int, None] = {}
@@ -116,6 +118,7 @@ class Broker:
         if len(self._created) < len(self.workers):
             return []
         if self._created == self._created_before:
+            self.drained = True
             return self._stop()
         return self._next_turn()
 

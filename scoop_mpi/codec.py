@@ -26,8 +26,10 @@ from .messages import KINDS, Definition, Message
 
 PROGRAM_MODULE = "__scoop_main__"
 """Name under which workers import the program; on every rank ``__main__`` is it."""
-DEFINITIONS_KEPT = 1024
-"""Definitions a rank keeps loaded; the least recently used one goes first."""
+DEFINITIONS_KEPT = 64 << 20
+"""Bytes of definitions a rank keeps loaded; the least recently used one goes first."""
+SENT_REMEMBERED = 10_000
+"""Definitions known to be on another rank; then they are sent again."""
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
@@ -64,7 +66,8 @@ class Codec:
     def __init__(self, is_shared_global: Callable[[str], bool] = lambda name: True) -> None:
         self._is_shared_global = is_shared_global
         self._local_globals: set[str] = set()
-        self._loaded: OrderedDict[bytes, Any] = OrderedDict()
+        self._loaded: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
+        self._loaded_size = 0
         self._received: OrderedDict[bytes, bytes] = OrderedDict()
         self._sent: dict[int, set[bytes]] = {}
 
@@ -98,19 +101,22 @@ class Codec:
 
     def learn(self, definitions: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps definitions that came with a message; they are loaded when used."""
-        before = len(self._received)
+        older = list(self._received)
         for digest, pickled in definitions:
             if digest not in self._loaded:
                 self._received[digest] = pickled
-        # Those that came with this message are about to be used.
-        for _ in range(min(before, len(self._received) - DEFINITIONS_KEPT)):
-            self._received.popitem(last=False)
+        # Those that came with this message are about to be used, so they stay.
+        size = sum(map(len, self._received.values())) if older else 0
+        while older and size > DEFINITIONS_KEPT:
+            size -= len(self._received.pop(older.pop(0), b""))
 
     def news_for(self, rank: int, found: dict[bytes, bytes]) -> tuple[Definition, ...]:
         """Those of ``found`` that were not sent to ``rank`` yet; they count as sent now."""
         if not found:
             return ()
         sent = self._sent.setdefault(rank, set())
+        if len(sent) > SENT_REMEMBERED:
+            sent.clear()
         news = tuple(Definition(*item) for item in found.items() if item[0] not in sent)
         sent.update(found)
         return news
@@ -119,9 +125,11 @@ class Codec:
         """``rank`` does not have this definition any more: send it next time."""
         self._sent.get(rank, set()).discard(digest)
 
-    def send_by_value(self, name: str) -> None:
-        """From now on the program's global ``name`` travels by value."""
+    def send_by_value(self, name: str) -> bool:
+        """From now on the program's global ``name`` travels by value; was that news?"""
+        news = name not in self._local_globals
         self._local_globals.add(name)
+        return news
 
     def importable(self, obj: Any) -> bool:
         """True if every rank finds this function or class under its own name."""
@@ -151,13 +159,15 @@ class Codec:
     def _definition(self, digest: bytes) -> Any:
         if digest in self._loaded:
             self._loaded.move_to_end(digest)
-            return self._loaded[digest]
+            return self._loaded[digest][0]
         if digest not in self._received:
             raise MissingDefinition(digest)
-        loaded = self._loaded[digest] = self.loads(self._received[digest])
-        self._received.pop(digest, None)
-        if len(self._loaded) > DEFINITIONS_KEPT:
-            self._loaded.popitem(last=False)
+        loaded = self.loads(self._received[digest])
+        size = len(self._received.pop(digest))
+        self._loaded[digest] = loaded, size
+        self._loaded_size += size
+        while self._loaded_size > DEFINITIONS_KEPT and len(self._loaded) > 1:
+            self._loaded_size -= self._loaded.popitem(last=False)[1][1]
         return loaded
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _scheduler: Scheduler | None = None
 _thread: int = 0
 _importing = False
+_workers = 1
 _start_alone: Callable[[], Scheduler] | None = None
 
 
@@ -58,7 +59,13 @@ def on_first_use(start_alone: Callable[[], Scheduler]) -> None:
 
 def workers() -> int:
     """Number of workers in the pool; 1 in a process that no launcher has started."""
-    return 1 if _scheduler is None else _scheduler.workers
+    return _workers
+
+
+def set_workers(number: int) -> None:
+    """Says how many workers there are, before any code of the program runs."""
+    global _workers
+    _workers = number
 
 
 def set_importing(importing: bool) -> None:

@@ -286,7 +286,7 @@ def _in_order(
                 if not call.exhausted:
                     call.read_more(1)
     finally:
-        scheduler.trader.close_map(call)
+        scheduler.trader.abandon_map(call)
 
 
 def _as_they_come(
@@ -306,7 +306,7 @@ def _as_they_come(
                 if not call.exhausted:
                     call.read_more(1)
     finally:
-        scheduler.trader.close_map(call)
+        scheduler.trader.abandon_map(call)
 
 
 def _checked(values: list[Any] | Failed) -> list[Any]:

@@ -103,10 +103,10 @@ class Chunk:
         return Chunk(self.owner, self.map_id, self.func, self.starred,
                      stop - len(rest), rest, self.estimate_s)
 
-    def split(self, fraction: float = 0.5) -> tuple[Chunk, Chunk | None]:
+    def split(self) -> tuple[Chunk, Chunk | None]:
         """Cuts an unstarted chunk in two; the second part is None if it is one item."""
         args = list(self._items)
-        middle = max(1, int(len(args) * fraction))
+        middle = max(1, len(args) // 2)
         parts = [
             Chunk(self.owner, self.map_id, self.func, self.starred,
                   self.start + at, part, self.estimate_s)
@@ -178,8 +178,8 @@ class MapCall:
 
     @property
     def remaining(self) -> int:
-        """Items read and not yet cut."""
-        return self._base + len(self._items) - self._next
+        """Items read and not yet cut; none once the consumer is gone."""
+        return 0 if self.closed else self._base + len(self._items) - self._next
 
     def cut(self) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
@@ -260,5 +260,5 @@ class MapCall:
         """Items beyond an error are never handed out, so they need not run."""
         with self._cutting:
             self.exhausted = True
-            self.unfinished -= self.remaining
+            self.unfinished -= self._base + len(self._items) - self._next
             del self._items[self._next - self._base:]

@@ -22,8 +22,9 @@ from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
 from .messages import Definition, Rejected, Results, Tasks
 
-_PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
-_SAFE = _PLAIN | {tuple, list, dict, set, frozenset, bytearray}
+PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
+"""Types of results that are pickled many at once; they cannot change or fail."""
+_SAFE = PLAIN | {tuple, list, dict, set, frozenset, bytearray}
 """Types of results that are pickled together; others one by one, in case one cannot be rebuilt."""
 _AS_IS, _WHOLE, _ONE_BY_ONE = range(3)
 _HOST = os.uname().nodename
@@ -42,6 +43,13 @@ class Outcome(NamedTuple):
     value: Any
     error: BaseException | None
     length: int
+
+
+class Record(NamedTuple):
+    """An outcome ready to be sent; ``found``: the definitions it needs."""
+
+    fields: tuple[Any, ...]
+    found: dict[bytes, bytes]
 
 
 def outcome_of_task(task: ForeignTask[Any]) -> Outcome:
@@ -170,25 +178,30 @@ class Parcels:
 
     # -- outcomes ----------------------------------------------------------
 
-    def pack_results(
-        self, tasks: list[ForeignTask[Any]], outcomes: list[Outcome]
-    ) -> Results:
-        """One message with all that has become of one owner's work. Never fails."""
+    def pack_results(self, tasks: list[ForeignTask[Any]], records: list[Record]) -> Results:
+        """One message with all that has become of one owner's work.
+
+        Args:
+            tasks: those that have returned something of a ``PLAIN`` type.
+            records: from :meth:`record`, for all else.
+        """
         found: dict[bytes, bytes] = {}
-        plain = [task for task in tasks if task.error is None and type(task.value) in _PLAIN]
-        if len(plain) < len(tasks):
-            easy = {task.id for task in plain}
-            outcomes = outcomes + [outcome_of_task(t) for t in tasks if t.id not in easy]
-        records = [self._record(outcome, found) for outcome in outcomes]
-        timed = [task.elapsed_s for task in plain if task.func is plain[0].func]
+        for record in records:
+            found.update(record.found)
+        timed = [task.elapsed_s for task in tasks if task.func is tasks[0].func]
         return Results(
-            tuple(task.id for task in plain),
+            tuple(task.id for task in tasks),
             sum(timed) / len(timed) if timed else 0.0,
-            self.codec.dumps([task.value for task in plain], found),
-            self.codec.dumps(records, found),
+            self.codec.dumps([task.value for task in tasks], found),
+            self.codec.dumps([record.fields for record in records], found),
             # All of them, sent before or not: an owner cannot reject results.
             tuple(Definition(*item) for item in found.items()),
         )
+
+    def record(self, outcome: Outcome) -> Record:
+        """Pickles an outcome. Never fails: what does not pickle becomes an error."""
+        found: dict[bytes, bytes] = {}
+        return Record(self._record(outcome, found), found)
 
     def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
         """(id, start, elapsed_s, length, value, how it is pickled, error)."""
@@ -197,7 +210,7 @@ class Parcels:
         try:
             if start >= 0 and not _SAFE.issuperset(map(type, value)):
                 form, value = _ONE_BY_ONE, [self.codec.dumps(one, found) for one in value]
-            elif type(value) not in _PLAIN:
+            elif type(value) not in PLAIN:
                 form, value = _WHOLE, self.codec.dumps(value, found)
         except Exception as why:
             return self._unpicklable(outcome, why, found)

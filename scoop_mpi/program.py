@@ -20,12 +20,21 @@ import traceback
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType, ModuleType
+from typing import NamedTuple
 
 from . import context
 from .codec import PROGRAM_MODULE
 from .errors import LaunchError, MainGuardError
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Ending(NamedTuple):
+    """How a program ended: ``failed`` by an exception, ``text`` to print about it."""
+
+    exit_code: int
+    failed: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,26 +124,22 @@ class Program:
     def _shared_globals(self) -> frozenset[str]:
         return shared_globals(self._source)
 
-    def run_as_main(self) -> tuple[int, str]:
-        """Runs the program as ``__main__``.
-
-        Returns:
-            Its exit code and, if an exception ended it, the traceback to print.
-        """
+    def run_as_main(self) -> Ending:
+        """Runs the program as ``__main__``; returns how it ended."""
         code = self.code
         module = self._new_module("__main__")
         sys.modules[PROGRAM_MODULE] = module
         try:
             exec(code, module.__dict__)
         except SystemExit as request:
-            return _exit_code(request), ""
+            return Ending(_exit_code(request))
         except BaseException as error:
             exit_code = 130 if isinstance(error, KeyboardInterrupt) else 1
             if sys.excepthook is not sys.__excepthook__:
                 sys.excepthook(type(error), error, error.__traceback__)
-                return exit_code, ""
-            return exit_code, _format(error)
-        return 0, ""
+                return Ending(exit_code, failed=True)
+            return Ending(exit_code, failed=True, text=_format(error))
+        return Ending(0)
 
     def import_on_worker(self, rank: int) -> str:
         """Imports the program under another name.

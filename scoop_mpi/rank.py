@@ -27,7 +27,7 @@ def run_rank(program: Program) -> int:
     """Runs this process's part of the job.
 
     Returns:
-        The exit code of the job, the same on all ranks.
+        The exit code of the job on the broker and the root, 0 on the other ranks.
 
     Raises:
         LaunchError: the job cannot run; nothing of the program has.
@@ -66,7 +66,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     worker = runtime.Worker(endpoint, Codec(program.is_shared_global))
     last = _run_root(program, worker) if endpoint.rank == ROOT else _join(program, worker)
     exit_code = worker.finish(last)
-    # Only the root's code counts: with another rank's, some launchers kill the job.
+    # More ranks need not say it: some launchers kill the job at the first that does.
     return exit_code if endpoint.rank == ROOT else 0
 
 
@@ -74,12 +74,12 @@ def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     take_stdin()
     worker.start()
     try:
-        exit_code, text = program.run_as_main()
+        ending = program.run_as_main()
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
-    if text:
-        return Failure(text, exit_code)
-    return Finished(exit_code, drain=True)
+    if ending.text:
+        return Failure(ending.text, ending.exit_code)
+    return Finished(ending.exit_code, drain=not ending.failed)
 
 
 def _join(program: Program, worker: runtime.Worker) -> Failure | None:
@@ -95,6 +95,8 @@ def _join(program: Program, worker: runtime.Worker) -> Failure | None:
 def _run_alone(program: Program) -> int:
     take_stdin()
     context.on_first_use(runtime.start_alone)
-    exit_code, text = program.run_as_main()
-    runtime.report(text)
-    return exit_code
+    ending = program.run_as_main()
+    runtime.report(ending.text)
+    if ending.failed:
+        runtime.forget_leftovers()
+    return ending.exit_code

@@ -44,7 +44,9 @@ YIELD_S = 0.0003
 SLEEP_MAX_S = 0.04
 """Longest sleep of an idle rank: what the first task after a long wait may lose."""
 STOP_S = 2.0
-"""Seconds that ranks get to stop before the job is aborted."""
+"""Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
+LEAVE_S = 60.0
+"""The same when all work is done, so that only a machine in trouble takes so long."""
 
 
 def pause(waited_s: float, limit_s: float | None = None) -> None:
@@ -124,6 +126,7 @@ class Worker:
 
     def __init__(self, endpoint: MpiEndpoint, codec: Codec) -> None:
         self._endpoint = endpoint
+        context.set_workers(endpoint.size - 1)
         self._idler = Idler()
         self.scheduler = Scheduler(endpoint, codec, time.perf_counter, self._idler)
         self._donor: Donor | None = None
@@ -131,7 +134,7 @@ class Worker:
     def start(self) -> None:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
-        if self.scheduler.trader.peers:
+        if self.scheduler.trader.peers and self._endpoint.two_threads:
             # The donor must get the GIL within about a millisecond.
             sys.setswitchinterval(0.001)
             self._donor = Donor(self.scheduler, self._idler, self._endpoint.abort)
@@ -190,7 +193,7 @@ def run_broker(endpoint: MpiEndpoint) -> int:
             pause(now - silent_since)
         if broker.state is BrokerState.STOPPING:
             if stop_by is None:
-                stop_by = now + STOP_S
+                stop_by = now + (LEAVE_S if broker.drained else STOP_S)
                 report(broker.report)
             elif now > stop_by:
                 _abort(endpoint, broker)
@@ -206,10 +209,9 @@ def _send_all(endpoint: MpiEndpoint) -> None:
 
 
 def _abort(endpoint: MpiEndpoint, broker: Broker) -> None:
-    """Some ranks are inside user code that does not end: take them down."""
+    """Some ranks do not leave, mostly because they are inside a task: take them down."""
     ranks = ", ".join(map(str, sorted(broker.present)))
-    report(f"scoop_mpi: rank(s) {ranks} still inside a task {STOP_S:g} s after the end of "
-           "the job; aborting")
+    report(f"scoop_mpi: rank(s) {ranks} did not stop after the end of the job; aborting")
     endpoint.abort(broker.exit_code or 1)
 
 
@@ -233,8 +235,19 @@ class _NoPause:
 def start_alone() -> Scheduler:
     """A scheduler for this process only; what was submitted still runs at exit."""
     scheduler = Scheduler(Alone(), Codec(), time.perf_counter, _NoPause(), alone=True)
-    atexit.register(scheduler.serve)
+    atexit.register(_run_leftovers, scheduler)
     return scheduler
+
+
+def forget_leftovers() -> None:
+    """The program failed: what it submitted and never waited for does not run."""
+    atexit.unregister(_run_leftovers)
+
+
+def _run_leftovers(scheduler: Scheduler) -> None:
+    # last_value: an uncaught exception has ended the program.
+    if not hasattr(sys, "last_value"):
+        scheduler.serve()
 
 
 def start_without_launcher() -> Scheduler:

@@ -51,6 +51,8 @@ SPARE_RUNNERS = 64
 SHARE_AFTER_S = 0.0003
 """Seconds that a worker must have had work before it offers some: what is done sooner
 takes less time than a message to a worker that sleeps."""
+POLL_PATIENCE_S = 0.01
+"""Seconds for which work may wait for other workers while a task here only polls."""
 STRIDE_MAX = 64
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.001
@@ -141,8 +143,6 @@ class Scheduler:
     ) -> Future[Any]:
         """Creates a task; it may start here or elsewhere from now on."""
         self.created = id_ = self.created + 1
-        if not self.backlog.own:
-            self._busy_since = self.clock()
         future = self.backlog.own[id_] = Future(id_, func, args, kwargs)
         self._countdown -= 1
         if self._countdown < 0:
@@ -182,13 +182,15 @@ class Scheduler:
         if timeout is None:
             if (
                 future.state is PENDING and self._depth < INLINE_DEPTH
+                and not self._ready  # whoever is ready goes first
                 and self.backlog.claim(future)
             ):
                 self._run_inline(future)
                 return
-            parked = Parked(self._ready)
-            future.add_waiter(parked)
-            self.park(parked)
+            while future.state is not FINISHED and future.state is not CANCELLED:
+                parked = Parked(self._ready)
+                future.add_waiter(parked)
+                self.park(parked)
             return
         deadline = self.clock() + timeout
         self.poll()
@@ -217,25 +219,34 @@ class Scheduler:
         The one place where a task gives up control.
         """
         depth, chunk = self._depth, self.running_chunk
-        if chunk is not None:
-            self.running_chunk = None
-            if (rest := chunk.take_rest()) is not None:
-                self.backlog.chunks.append(rest)
+        self._release_rest()
+        self.running_chunk = None
         if deadline is not None:
             heapq.heappush(self._timers, (deadline, next(self._timer_number), parked))
             self._countdown = 0
         self._waiting += 1
-        (self._spare.pop() if self._spare else self._hub).switch()
-        self._waiting -= 1
-        self._depth, self.running_chunk = depth, chunk
+        try:
+            (self._spare.pop() if self._spare else self._hub).switch()
+        except BaseException:
+            # An error of a runner (Ctrl-C) has surfaced here. What this greenlet waited
+            # for must not resume it later, out of another wait.
+            parked.woken = True
+            if parked in self._ready:
+                self._ready.remove(parked)
+            raise
+        finally:
+            self._waiting -= 1
+            self._depth, self.running_chunk = depth, chunk
 
     def poll(self) -> None:
-        """Takes in what has arrived; without other workers, runs one piece of work too.
+        """Takes in what has arrived, lets greenlets go on that are ready, and runs one
+        piece of work if nobody else does.
 
         (Else a program that polls ``done()`` would wait for ever.)
         """
         self.look(keep=0)
-        if not self.trader.peers:
+        nobody_helps = self.clock() - self._busy_since > POLL_PATIENCE_S
+        if self._ready or not self.trader.peers or nobody_helps and self.backlog:
             parked = Parked(self._ready)
             self._stepping.append(parked)
             self.park(parked)
@@ -245,20 +256,25 @@ class Scheduler:
 
         Without a broker: until what was submitted has run as far as it can.
         """
-        self._leaver = Parked(self._ready)
-        self.park(self._leaver)
-        return self.trader.shutdown.exit_code if self.trader.shutdown is not None else 0
+        while self.trader.shutdown is None:
+            self._leaver = Parked(self._ready)
+            self.park(self._leaver)
+            if self._alone:
+                return 0
+        return self.trader.shutdown.exit_code
 
     def donate(self) -> None:
         """Deals with other ranks while this one is inside user code.
 
-        Called by the donor thread. What the running chunk has not started is made
-        available first.
+        Called by the donor thread.
         """
+        self.trader.exchange(keep=0, share=True, on_shortage=self._release_rest)
+
+    def _release_rest(self) -> None:
+        """Makes what the running chunk has not started available to others."""
         chunk = self.running_chunk
         if chunk is not None and (rest := chunk.take_rest()) is not None:
             self.backlog.chunks.append(rest)
-        self.trader.exchange(keep=0, share=True)
 
     # -- running -----------------------------------------------------------
 
@@ -315,7 +331,7 @@ class Scheduler:
             self.look(keep=0)
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
-        if not self.backlog.foreign and not self.backlog:
+        if not self.backlog:
             estimate_s = self.backlog.estimates.get(name_of(task.func))
             if estimate_s:
                 self.trader.ask(estimate_s)
@@ -351,29 +367,37 @@ class Scheduler:
     def _idle(self) -> None:
         """Returns when there is something to do."""
         began = self.clock()
-        while True:
-            self.look(keep=1)
-            if self._ready or (self.backlog and self._may_start()):
-                break
-            if self._stepping or self._stuck():
-                break
-            self._answer_drain()
-            self.trader.ask()
-            now = self.clock()
-            if self.trader.transferring():
-                began = now
-            self._idler.pause(now - began, self._timers[0][0] - now if self._timers else None)
-        self._idler.resume()
+        try:
+            while True:
+                may_start = not self._timers or self._may_start()
+                self.look(keep=1 if may_start else 0)
+                if self._ready or (self.backlog and may_start):
+                    break
+                if self._stepping or self._stuck():
+                    break
+                self._answer_drain()
+                if may_start:
+                    self.trader.ask()
+                now = self.clock()
+                if self.trader.transferring():
+                    began = now
+                due = self._timers[0][0] - now if self._timers else None
+                self._idler.pause(now - began, due)
+        finally:
+            self._idler.resume()
         self._stride = 1
+        self._busy_since = self.clock()
 
     def _stuck(self) -> bool:
         """Without other ranks, nothing can come of waiting: leave, or say so."""
-        if not self._alone or self._timers:
+        if self.trader.peers or self._timers:
             return False
         if self._leaver is None:
             raise DeadlockError(
                 f"deadlock: {self._waiting} wait(s) left, and no task that could end one"
             )
+        if not self._alone:
+            return False  # the broker says when
         self._leaver.wake()
         return True
 
@@ -397,7 +421,9 @@ class Scheduler:
         if not self.backlog:
             self._busy_since = now
         self.trader.exchange(keep, share=now - self._busy_since > SHARE_AFTER_S)
-        self.trader.take_in()
+        if self.trader.has_mail():
+            self._idler.resume()  # user code may run: the donor must be awake
+            self.trader.take_in()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2].wake()
         if self.trader.shutdown is not None and self._leaver is not None:

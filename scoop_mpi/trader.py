@@ -13,15 +13,16 @@ for (results answer tasks), so what is in flight is bounded by the number of wor
 
 Two threads call :meth:`Trader.exchange`: the one that runs tasks, between tasks, and
 the donor thread (``runtime``) while the first is inside user code. A lock keeps them
-apart. Whatever may run user code (outcomes, their callbacks; unpickling) is left in
-the inbox for :meth:`Trader.take_in`, which only the first thread calls.
+apart; it is re-entrant, since pickling may run user code that comes back here. All
+other user code (callbacks, unpickling, pickling of results) is left in the inbox for
+:meth:`Trader.take_in`, which only the first thread calls.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backlog import Backlog
@@ -33,7 +34,7 @@ from .messages import (
     Rejected, Request, Results, Shutdown, Tasks,
 )
 from .messages import Chunk as ChunkMessage
-from .parcels import Outcome, Parcels, outcome_of_chunk
+from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_of_task
 from .transport.endpoint import Endpoint
 
 RECEIVE_AT_MOST = 64
@@ -66,10 +67,13 @@ class Trader:
         self._endpoint = endpoint
         self._parcels = parcels
         self._backlog = backlog
-        self._exchanging = threading.Lock()
+        self._exchanging = threading.RLock()
         self._inbox: deque[tuple[int, Message]] = deque()
         self._finished: deque[ForeignTask[Any]] = deque()
-        self._outcomes: deque[tuple[int, Outcome]] = deque()
+        self._records: deque[tuple[int, Record]] = deque()
+        self._arrived: deque[Outcome] = deque()
+        self._arrived_values: deque[tuple[int, Any]] = deque()
+        self._abandoned: deque[MapCall] = deque()
         self._unsendable: deque[tuple[int, Outcome]] = deque()
         self._wanting: deque[int] = deque()
         self._offered = False
@@ -78,20 +82,23 @@ class Trader:
 
     # -- called by both threads --------------------------------------------
 
-    def exchange(self, keep: int, share: bool) -> None:
+    def exchange(
+        self, keep: int, share: bool, on_shortage: Callable[[], None] | None = None
+    ) -> None:
         """Receives, sends what is due, answers those who want work.
 
         Args:
             keep: pieces of work that are about to be run here and not for others.
             share: offer and give away work; else those who ask are handed on.
+            on_shortage: called if there is nothing to give away: may find something.
         """
         with self._exchanging:
             self.exchanges += 1
             self._receive()
-            if self._finished or self._outcomes:
+            if self._finished or self._records:
                 self._report()
             if self.peers:
-                self._feed(keep, share)
+                self._feed(keep, share, on_shortage)
             self._endpoint.progress()
 
     def transferring(self) -> bool:
@@ -119,27 +126,33 @@ class Trader:
                     self._inbox.append(arrived)
 
     def _report(self) -> None:
-        by_owner: dict[int, tuple[list[ForeignTask[Any]], list[Outcome]]] = {}
+        by_owner: dict[int, tuple[list[ForeignTask[Any]], list[Record]]] = {}
         while self._finished:
             task = self._finished.popleft()
             by_owner.setdefault(task.owner, ([], []))[0].append(task)
-        while self._outcomes:
-            owner, outcome = self._outcomes.popleft()
-            by_owner.setdefault(owner, ([], []))[1].append(outcome)
-        for owner, (tasks, outcomes) in by_owner.items():
-            self._endpoint.send(owner, self._parcels.pack_results(tasks, outcomes))
+        while self._records:
+            owner, record = self._records.popleft()
+            by_owner.setdefault(owner, ([], []))[1].append(record)
+        for owner, (tasks, records) in by_owner.items():
+            self._endpoint.send(owner, self._parcels.pack_results(tasks, records))
 
-    def _feed(self, keep: int, share: bool) -> None:
+    def _feed(
+        self, keep: int, share: bool, on_shortage: Callable[[], None] | None
+    ) -> None:
+        if on_shortage is not None and (self._wanting or not self._offered):
+            if not self._backlog.more_than(keep):
+                on_shortage()
         while share and self._wanting and self._backlog.more_than(keep):
             work = self._backlog.give()
             if work is None:
                 break
+            taker = self._wanting.popleft()
             if isinstance(work, Chunk):
-                sent = self._send_chunk(self._wanting[0], work)
+                sent = self._send_chunk(taker, work)
             else:
-                sent = self._send_tasks(self._wanting[0], work)
-            if sent:
-                self._wanting.popleft()
+                sent = self._send_tasks(taker, work)
+            if not sent:
+                self._wanting.appendleft(taker)
         if self._wanting:
             self._endpoint.send(BROKER, Request(tuple(self._wanting)))
             self._wanting.clear()
@@ -190,7 +203,11 @@ class Trader:
 
     def report_task(self, task: ForeignTask[Any]) -> None:
         """A task of another rank has run here."""
-        self._finished.append(task)
+        if task.error is None and type(task.value) in PLAIN:
+            self._finished.append(task)
+        else:
+            # Pickled now: what it returned may be changed by the next task.
+            self._records.append((task.owner, self._parcels.record(outcome_of_task(task))))
 
     def report_chunk(self, chunk: Chunk) -> None:
         """A chunk, maybe of this rank, has run here."""
@@ -200,7 +217,7 @@ class Trader:
         if owner == self.rank:
             self._settle(outcome)
         else:
-            self._outcomes.append((owner, outcome))
+            self._records.append((owner, self._parcels.record(outcome)))
 
     def open_map(self, call: MapCall) -> None:
         """Makes the map's items available to all workers."""
@@ -208,10 +225,14 @@ class Trader:
             self.maps[call.id] = call
             self._backlog.maps.append(call)
 
-    def close_map(self, call: MapCall) -> None:
-        """The map is over, or its consumer wants nothing more."""
-        call.close()
-        self._drop_if_over(call)
+    def abandon_map(self, call: MapCall) -> None:
+        """The map is over, or its consumer wants nothing more.
+
+        The garbage collector may call this anywhere, in any thread: so it only takes
+        a note, which :meth:`take_in` acts on.
+        """
+        call.closed = True
+        self._abandoned.append(call)
 
     def discard(self) -> None:
         """After the end: drops what still arrives, until told to leave."""
@@ -225,17 +246,42 @@ class Trader:
 
     def unfinished(self) -> bool:
         """True if some of this rank's work is unstarted, elsewhere, or not yet reported."""
-        return bool(
-            self._backlog or self.sent or self._inbox or self._finished or self._outcomes
-            or self._unsendable or any(call.unfinished for call in self.maps.values())
-        )
+        # Under the lock: else the donor may hold a task that is neither here nor sent.
+        with self._exchanging:
+            return bool(
+                self._backlog or self.sent or self.has_mail() or self._finished
+                or self._records or any(call.unfinished for call in self.maps.values())
+            )
+
+    def has_mail(self) -> bool:
+        """True if there is something for :meth:`take_in`."""
+        return bool(self._inbox or self._unsendable or self._abandoned or self._arrived
+                    or self._arrived_values)
 
     def take_in(self) -> None:
         """Deals with what :meth:`exchange` has received. May call callbacks."""
         while self._unsendable:
             self._deliver(*self._unsendable.popleft())
+        while self._abandoned:
+            call = self._abandoned.popleft()
+            call.close()
+            self._drop_if_over(call)
+        self._settle_arrived()
         while self._inbox:
             self._handle(*self._inbox.popleft())
+            self._settle_arrived()
+
+    def _settle_arrived(self) -> None:
+        """Hands results to those who wait.
+
+        A callback may wait for another result of the same message: whoever runs
+        meanwhile finds the rest in these queues.
+        """
+        while self._arrived:
+            self._settle(self._arrived.popleft())
+        while self._arrived_values:
+            id_, value = self._arrived_values.popleft()
+            self.sent.pop(id_).finish(value, None)
 
     def _handle(self, source: int, message: Message) -> None:
         match message:
@@ -285,22 +331,21 @@ class Trader:
     def _come_home(self, ids: tuple[int, ...]) -> None:
         """Own tasks that were given away are back, and unstarted."""
         for id_ in ids:
-            task = self._backlog.own[id_] = self.sent.pop(id_)
+            task = self.sent.pop(id_)
             task.state = PENDING
+            self._backlog.own[id_] = task
 
     def _was_fed(self, source: int) -> None:
         self._asked = False
         self._fed_by = source
 
     def _accept_results(self, message: Results) -> None:
-        for outcome in self._parcels.unpack_records(message):
-            self._settle(outcome)
+        self._arrived.extend(self._parcels.unpack_records(message))
         if message.ids:
-            sent = self.sent
-            name = name_of(sent[message.ids[0]].func)
+            name = name_of(self.sent[message.ids[0]].func)
             self._backlog.estimates.learn(name, message.elapsed_s)
-            for id_, value in zip(message.ids, self._parcels.unpack_values(message)):
-                sent.pop(id_).finish(value, None)
+            values = self._parcels.unpack_values(message)
+            self._arrived_values.extend(zip(message.ids, values))
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""
@@ -326,17 +371,17 @@ class Trader:
         """A receiver could not unpickle own work: send it otherwise, or give it up."""
         if message.digest:
             self._parcels.codec.forget_sent(source, message.digest)
-        if message.attribute:
-            self._parcels.codec.send_by_value(message.attribute)
         repairable = bool(message.digest or message.attribute)
         if message.start < 0:
-            self._take_back_tasks(message, repairable)
+            news = message.attribute and self._parcels.codec.send_by_value(message.attribute)
+            self._take_back_tasks(message, repairable, bool(message.digest or news))
         else:
+            self._parcels.codec.send_by_value(message.attribute)
             self._take_back_chunk(message, repairable)
 
-    def _take_back_tasks(self, message: Rejected, repairable: bool) -> None:
+    def _take_back_tasks(self, message: Rejected, repairable: bool, news: bool) -> None:
         alone = self._backlog.alone
-        if len(message.ids) == 1 and not message.digest:
+        if len(message.ids) == 1 and not news:
             id_ = message.ids[0]
             if id_ in alone or not repairable:
                 alone.discard(id_)

@@ -44,7 +44,7 @@ def _main(arguments: list[str]) -> int:
     workers = options.n or len(os.sched_getaffinity(0))
     from .mpiexec import run_mpiexec
 
-    return run_mpiexec(workers + 1, program_arguments(arguments, program))
+    return run_mpiexec(workers + 1, program_arguments(program))
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, Program]:
@@ -86,7 +86,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments, []
 
 
-def program_arguments(arguments: list[str], program: Program) -> list[str]:
+def program_arguments(program: Program) -> list[str]:
     """What every rank gets: the program and its arguments."""
     own = ["-m", program.name] if program.is_module else [program.name]
     return own + list(program.args)

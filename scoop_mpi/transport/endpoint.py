@@ -10,8 +10,7 @@ from ..messages import Message
 class Endpoint(Protocol):
     """One rank's access to the others. Nothing here blocks.
 
-    Messages from one rank to another arrive in the order they were sent
-    (MPI standard, section 3.5: messages are non-overtaking).
+    A large message may be overtaken by later ones of the same sender.
     """
 
     rank: int

@@ -1,9 +1,8 @@
 """Messages over MPI. The only module that imports ``mpi4py``; importing it starts MPI.
 
 How a message travels
-    ``Isend``, then ``Improbe`` and a receive of exactly the size that arrived, so no
-    size is assumed. Small messages are received on the spot. Large ones may need the
-    sender's help (rendezvous), so they are received with ``Imrecv`` and completed by
+    ``Isend``, then ``Improbe`` and ``Imrecv`` of exactly the size that arrived, so no
+    size is assumed. A message that needs its sender's help (rendezvous) is completed by
     a later call: nothing here waits for another rank. A small message may therefore
     overtake a large one of the same sender.
 
@@ -32,8 +31,6 @@ from ..messages import Message  # noqa: E402
 BLOCK = 4096
 """Bytes in one block of a message too large for an MPI count."""
 COUNT_MAX = 2**31 - 1
-LARGE = 1 << 16
-"""From this size (bytes) on, a receive may have to wait for the sender."""
 _BIG_TAG = 1000
 """Added to the tag of a message that is sent in blocks."""
 
@@ -45,6 +42,8 @@ class MpiEndpoint:
         self._comm = MPI.COMM_WORLD.Dup()
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
+        self.two_threads: bool = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
+        """May two threads make MPI calls, one at a time?"""
         self._count_max = count_max
         self._status = MPI.Status()
         self._sending: deque[MPI.Request] = deque()
@@ -73,13 +72,10 @@ class MpiEndpoint:
             unit, datatype = (BLOCK, self._block) if big else (1, MPI.BYTE)
             count = self._status.Get_count(datatype)
             buffer = bytearray(count * unit)
-            if len(buffer) < LARGE:
-                message.Recv([buffer, count, datatype])
-                return source, unpack(tag % _BIG_TAG, buffer)
             request = message.Irecv([buffer, count, datatype])
+            if request.Test():
+                return source, unpack(tag % _BIG_TAG, buffer)
             self._receiving.append((request, source, tag % _BIG_TAG, buffer))
-            if (done := self._completed()) is not None:
-                return done
         return None
 
     def _probe(self) -> MPI.Message | None:
@@ -93,7 +89,7 @@ class MpiEndpoint:
                 or comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status))
 
     def _completed(self) -> tuple[int, Message] | None:
-        """One of the large messages whose receive has completed."""
+        """One of the messages whose receive could not complete at once, if it has now."""
         for _ in range(len(self._receiving)):
             request, source, number, buffer = self._receiving.popleft()
             if request.Test():

@@ -50,4 +50,3 @@ def test_every_size_arrives(run: Callable[..., Finished], how: str) -> None:
     finished = run(PROGRAM, how, ranks=4, timeout=120)
     assert finished.returncode == 0, finished
     assert "ranks 1" not in finished.stdout.splitlines(), finished
-

@@ -202,7 +202,10 @@ def _tasks_at(scheduler: SimulatedScheduler) -> list[tuple[int, int]]:
     places = [(task.owner, task.id) for task in scheduler.backlog.foreign]
     places += scheduler.running
     places += [(task.owner, task.id) for task in trader._finished]
-    places += [(owner, outcome.id) for owner, outcome in trader._outcomes if outcome.start < 0]
+    places += [(owner, record.fields[0]) for owner, record in trader._records
+               if record.fields[1] < 0]
+    places += [(scheduler.rank, outcome.id) for outcome in trader._arrived if outcome.start < 0]
+    places += [(scheduler.rank, id_) for id_, _ in trader._arrived_values]
     places += [(owner, outcome.id) for owner, outcome in trader._unsendable
                if outcome.start < 0]
     for _, message in trader._inbox:

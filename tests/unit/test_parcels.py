@@ -14,7 +14,7 @@ from scoop_mpi.codec import PROGRAM_MODULE, Codec, pack, unpack
 from scoop_mpi.future import ForeignTask, Future
 from scoop_mpi.mapcall import Chunk
 from scoop_mpi.messages import Rejected
-from scoop_mpi.parcels import Outcome, Parcels, outcome_of_chunk, outcome_of_task
+from scoop_mpi.parcels import Outcome, Parcels, outcome_of_task, outcome_of_chunk, outcome_of_task
 
 PREFIX = "This element could not be pickled: "
 LOCK = threading.Lock()
@@ -104,7 +104,7 @@ def there():
 
 def send_outcomes(there, here, outcomes):
     """What the owner gets to know of these outcomes."""
-    return here.unpack_records(over_the_wire(there.pack_results([], outcomes)))
+    return here.unpack_records(over_the_wire(there.pack_results([], [there.record(one) for one in outcomes])))
 
 
 def send_outcome(there, here, outcome):
@@ -356,7 +356,10 @@ def test_results_of_tasks_of_every_kind(here, there):
         run(1, abs, -1), run(2, list, "ab"), run(3, fail, Boom("x")), run(4, lambda: LOCK),
         run(5, lambda: lambda: 6), run(6, str, 7),
     ]
-    message = over_the_wire(there.pack_results(tasks, [Outcome(9, 0, 0.0, [1], None, 1)]))
+    plain = [one for one in tasks if one.id in (1, 6)]
+    outcomes = [outcome_of_task(one) for one in tasks if one not in plain]
+    outcomes.append(Outcome(9, 0, 0.0, [1], None, 1))
+    message = over_the_wire(there.pack_results(plain, [there.record(one) for one in outcomes]))
     assert dict(zip(message.ids, here.unpack_values(message))) == {1: 1, 6: "7"}
     records = {record.id: record for record in here.unpack_records(message)}
     assert set(records) == {2, 3, 4, 5, 9}

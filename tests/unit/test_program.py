@@ -155,7 +155,7 @@ def test_a_program_that_is_there(write):
 
 def test_a_relative_path(write):
     write("prog.py", "import sys\n")
-    assert Program("prog.py").run_as_main() == (0, "")
+    assert Program("prog.py").run_as_main() == (0, False, "")
     assert main_module()["__file__"] == "prog.py"
 
 
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_program(write, tmp_path, data):
 def test_future_imports_of_ours_do_not_leak_into_the_program(write):
     # This package's modules say `from __future__ import annotations`; programs need not.
     program = Program(write("prog.py", "def f(x: 1 + 1): pass\nx = f.__annotations__['x']\n"))
-    assert program.run_as_main() == (0, "")
+    assert program.run_as_main() == (0, False, "")
     assert main_module()["x"] == 2
 
 
@@ -202,7 +202,7 @@ def test_a_module(write):
     path = write("example_module.py", "x = __name__, __spec__.name, __package__\n")
     program = Program("example_module", True, ("a",))
     assert program.path == path
-    assert program.run_as_main() == (0, "")
+    assert program.run_as_main() == (0, False, "")
     assert main_module()["x"] == ("__main__", "example_module", "")
     assert sys.argv == [path, "a"]
 
@@ -213,7 +213,7 @@ def test_a_package(write):
     path = write("example_package/__main__.py", "from .other import value\nx = __package__\n")
     program = Program("example_package", True)
     assert program.path == path
-    assert program.run_as_main() == (0, "")
+    assert program.run_as_main() == (0, False, "")
     assert main_module()["value"] == 5
     assert main_module()["x"] == "example_package"
 
@@ -222,7 +222,7 @@ def test_a_module_of_a_package(write):
     write("example_outer/__init__.py")
     write("example_outer/other.py", "value = 6\n")
     write("example_outer/inner.py", "from .other import value\n")
-    assert Program("example_outer.inner", True).run_as_main() == (0, "")
+    assert Program("example_outer.inner", True).run_as_main() == (0, False, "")
     assert main_module()["value"] == 6
 
 
@@ -258,7 +258,7 @@ def test_a_builtin_module(write):
 
 def test_runs_as_main(write):
     path = write("prog.py", "import sys\nx = __name__, __file__, __spec__, __package__\n")
-    assert Program(path, args=("a", "-b")).run_as_main() == (0, "")
+    assert Program(path, args=("a", "-b")).run_as_main() == (0, False, "")
     assert main_module()["x"] == ("__main__", path, None, None)
     assert sys.argv == [path, "a", "-b"]
     assert sys.modules["__main__"] is sys.modules[PROGRAM_MODULE]
@@ -267,7 +267,7 @@ def test_runs_as_main(write):
 def test_finds_modules_beside_the_program(write):
     write("folder/example_beside.py", "value = 7\n")
     path = write("folder/prog.py", "from example_beside import value\n")
-    assert Program(path).run_as_main() == (0, "")
+    assert Program(path).run_as_main() == (0, False, "")
     assert main_module()["value"] == 7
 
 
@@ -277,26 +277,26 @@ def test_finds_modules_beside_the_program(write):
 ])
 def test_exit_codes_are_those_of_python(write, capfd, argument):
     path = write("prog.py", f"import sys\nsys.exit({argument})\n")
-    code, text = Program(path).run_as_main()
+    code, _, text = Program(path).run_as_main()
     ours = code, capfd.readouterr().err + text
     python = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=20)
     assert ours == (python.returncode, python.stderr)
 
 
 def test_an_exit_code_without_an_exit_function(write):
-    assert Program(write("prog.py", "raise SystemExit(4)\n")).run_as_main() == (4, "")
+    assert Program(write("prog.py", "raise SystemExit(4)\n")).run_as_main() == (4, False, "")
 
 
 def test_an_uncaught_exception(write):
     path = write("prog.py", "def f():\n    raise ValueError('why')\nf()\n")
-    code, text = Program(path).run_as_main()
+    code, _, text = Program(path).run_as_main()
     assert code == 1
     python = subprocess.run([sys.executable, path], capture_output=True, text=True, timeout=20)
     assert text == python.stderr
 
 
 def test_ctrl_c(write):
-    code, text = Program(write("prog.py", "raise KeyboardInterrupt\n")).run_as_main()
+    code, _, text = Program(write("prog.py", "raise KeyboardInterrupt\n")).run_as_main()
     assert code == 130
     assert "KeyboardInterrupt" in text
 
@@ -304,7 +304,7 @@ def test_ctrl_c(write):
 def test_a_hook_for_uncaught_exceptions(write, monkeypatch):
     seen = []
     monkeypatch.setattr(sys, "excepthook", lambda *arguments: seen.append(arguments))
-    assert Program(write("prog.py", "raise ValueError('why')\n")).run_as_main() == (1, "")
+    assert Program(write("prog.py", "raise ValueError('why')\n")).run_as_main() == (1, True, "")
     [(kind, error, frames)] = seen
     assert (kind, str(error)) == (ValueError, "why")
     assert frames is not None
