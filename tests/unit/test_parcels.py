@@ -104,7 +104,8 @@ def there():
 
 def send_outcomes(there, here, outcomes):
     """What the owner gets to know of these outcomes."""
-    return here.unpack_records(over_the_wire(there.pack_results([], [there.record(one) for one in outcomes])))
+    records = [there.record(outcome) for outcome in outcomes]
+    return here.unpack_records(over_the_wire(there.pack_results([], records)))
 
 
 def send_outcome(there, here, outcome):
