@@ -51,6 +51,8 @@ SPARE_RUNNERS = 64
 SHARE_AFTER_S = 0.0003
 """Seconds that a worker must have had work before it offers some: what is done sooner
 takes less time than a message to a worker that sleeps."""
+RATION_S = 0.001
+"""Seconds after a small gift in which nothing more is given."""
 POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
 STRIDE_MAX = 64
@@ -131,6 +133,7 @@ class Scheduler:
         self._countdown = 1
         self._looked_at = clock()
         self._busy_since = self._looked_at
+        self._share_from = self._looked_at
         self._leaver: Parked | None = None
         self._main = getcurrent()
         self._hub = greenlet(self._start_runners, parent=self._main)
@@ -323,9 +326,16 @@ class Scheduler:
         return True
 
     def _run_inline(self, future: Future[Any]) -> None:
-        self._depth += 1
-        future.run()
-        self._depth -= 1
+        if self._depth:
+            self._depth += 1
+            future.run()
+            self._depth -= 1
+        else:  # at the top of a tree the time is worth knowing
+            began = self.clock()
+            self._depth = 1
+            future.run()
+            self._depth = 0
+            self.backlog.estimates.learn(name_of(future.func), self.clock() - began)
         self._countdown -= 1
         if self._countdown < 0:
             self.look(keep=0)
@@ -420,7 +430,11 @@ class Scheduler:
         self._countdown = 1 if self._timers else self._stride
         if not self.backlog:
             self._busy_since = now
-        self.trader.exchange(keep, share=now - self._busy_since > SHARE_AFTER_S)
+        share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
+        self.trader.exchange(keep, share)
+        if share and self.trader.small_gift:
+            self.trader.small_gift = False
+            self._share_from = now + RATION_S
         if self.trader.has_mail():
             self._idler.resume()  # user code may run: the donor must be awake
             self.trader.take_in()

@@ -39,6 +39,8 @@ from .transport.endpoint import Endpoint
 
 RECEIVE_AT_MOST = 64
 """Messages taken in at one go, so that a flood does not starve the tasks."""
+SMALL_GIFT_S = 0.0002
+"""Work of fewer seconds is hardly worth the messages that it takes to give it away."""
 PREFETCH_S = 0.01
 """Ask for more work while this much (seconds) or less is left, if that is known."""
 
@@ -52,6 +54,8 @@ class Trader:
         """Is there any other worker?"""
         self.exchanges = 0
         """How often :meth:`exchange` was called; tells the donor if it is needed."""
+        self.small_gift = False
+        """Was the last work given away too little for the price of its messages?"""
         self.received = 0
         """Messages taken in so far."""
         self.sent: dict[int, Future[Any]] = {}
@@ -174,6 +178,7 @@ class Trader:
         if message is None:
             return False
         self._endpoint.send(dest, message)
+        self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
 
     def _send_chunk(self, dest: int, chunk: Chunk) -> bool:
@@ -181,6 +186,7 @@ class Trader:
         message, args, error = self._parcels.pack_chunk(chunk, dest)
         if message is not None:
             self._endpoint.send(dest, message)
+            self.small_gift = 0 < chunk.estimate_s * count < SMALL_GIFT_S
             return True
         # The items before the bad one stay; the bad one is the end of this map.
         if args:

@@ -14,7 +14,7 @@ from scoop_mpi.codec import PROGRAM_MODULE, Codec, pack, unpack
 from scoop_mpi.future import ForeignTask, Future
 from scoop_mpi.mapcall import Chunk
 from scoop_mpi.messages import Rejected
-from scoop_mpi.parcels import Outcome, Parcels, outcome_of_task, outcome_of_chunk, outcome_of_task
+from scoop_mpi.parcels import Outcome, Parcels, outcome_of_chunk, outcome_of_task
 
 PREFIX = "This element could not be pickled: "
 LOCK = threading.Lock()
