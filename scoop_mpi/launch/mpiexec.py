@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -121,22 +122,31 @@ def run_mpiexec(ranks: int, program_arguments: Sequence[str]) -> int:
     with _stdin_pipe() as path:
         if path:
             environ[STDIN_VARIABLE] = path
-        process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL)
-        exit_code = _wait(process)
+        exit_code = _run(command, environ)
     return exit_code if exit_code >= 0 else 128 - exit_code
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Waits; Ctrl-C reaches mpiexec by itself, so just wait for it to clean up."""
-    interrupted = 0
-    while True:
-        try:
-            code = process.wait()
-            return 130 if interrupted else code
-        except KeyboardInterrupt:
-            interrupted += 1
-            if interrupted > 2:
-                process.kill()
+def _run(command: list[str], environ: dict[str, str]) -> int:
+    """Runs mpiexec; passes signals on to it, and waits for it to clean up.
+
+    It gets a session of its own, so that Ctrl-C in a terminal reaches it once: at the
+    second one MPICH's gives up on an orderly end.
+    """
+    received: list[int] = []
+    process = subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+
+    def pass_on(number: int, frame: object) -> None:
+        received.append(number)
+        process.send_signal(number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, pass_on) for number in signals]
+    exit_code = process.wait()
+    for number, handler in zip(signals, before):
+        signal.signal(number, handler)
+    return 128 + received[0] if received else exit_code
 
 
 @contextlib.contextmanager

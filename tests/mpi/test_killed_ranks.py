@@ -47,9 +47,12 @@ def test_killed_root(start: Callable[..., Job]) -> None:
     assert finished.seconds < 30, finished
 
 
-def test_interrupt_from_the_keyboard(start: Callable[..., Job]) -> None:
+@pytest.mark.parametrize("number, exit_code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_to_our_launcher_end_the_job(
+    start: Callable[..., Job], number: int, exit_code: int
+) -> None:
     job = start(PROGRAM.format(then="futures.wait(fs)"), launcher="self", timeout=20)
     job.wait_for_line("task of")
-    os.killpg(job.pid, signal.SIGINT)  # as a terminal does it
+    os.kill(job.pid, number)
     finished = job.finish()
-    assert finished.returncode == 130, finished
+    assert finished.returncode == exit_code, finished
