@@ -73,6 +73,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     take_stdin()
     worker.start()
+    signal.signal(signal.SIGINT, worker.scheduler.interrupt)
     try:
         ending = program.run_as_main()
     except LaunchError as error:

@@ -121,6 +121,7 @@ class Scheduler:
         self.created = 0
         """Tasks and maps created so far; the last id given out."""
         self._alone = alone
+        self._interrupted = False
         self._idler = idler
         self._ready: deque[Parked] = deque()
         self._spare: list[greenlet] = []
@@ -323,7 +324,19 @@ class Scheduler:
             self._run_foreign(work)
         else:
             work.run()
+        if work.error is not None:
+            self._surface(work.error)
         return True
+
+    def interrupt(self, number: int, frame: object) -> None:
+        """The root's handler of SIGINT: Ctrl-C is for the program, whichever task it hits."""
+        self._interrupted = True
+        raise KeyboardInterrupt
+
+    def _surface(self, error: BaseException) -> None:
+        if self._interrupted and isinstance(error, KeyboardInterrupt):
+            self._interrupted = False
+            raise error
 
     def _run_inline(self, future: Future[Any]) -> None:
         if self._depth:
@@ -336,6 +349,8 @@ class Scheduler:
             future.run()
             self._depth = 0
             self.backlog.estimates.learn(name_of(future.func), self.clock() - began)
+        if future.error is not None:
+            self._surface(future.error)
         self._countdown -= 1
         if self._countdown < 0:
             self.look(keep=0)
