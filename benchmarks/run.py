@@ -138,7 +138,7 @@ def _mpiexec() -> tuple[list[str], dict[str, str]]:
         launcher = recognise(path)
     except LaunchError:
         return [], environments.environ()
-    environ = {**launcher.variables(), **environments.environ()}
+    environ = {**launcher.variables(path), **environments.environ()}
     return launcher.command(path, WORKERS + 1), environ
 
 

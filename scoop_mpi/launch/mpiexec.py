@@ -35,6 +35,7 @@ class Launcher:
         options: options that are always given.
         environment: variables that are set unless the user has set them.
         environment_as_root: likewise, when the user is root.
+        environment_embedded: likewise, when this mpiexec came with this Python (a wheel).
     """
 
     name: str
@@ -43,15 +44,17 @@ class Launcher:
     options: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     environment_as_root: dict[str, str] = field(default_factory=dict)
+    environment_embedded: dict[str, str] = field(default_factory=dict)
 
     def command(self, mpiexec: str, ranks: int) -> list[str]:
         """The start of the command line."""
         return [mpiexec, *self.options, *(part.format(ranks=ranks) for part in self.ranks)]
 
-    def variables(self) -> dict[str, str]:
+    def variables(self, mpiexec: str) -> dict[str, str]:
         """What to add to the environment."""
         as_root = self.environment_as_root if os.geteuid() == 0 else {}
-        return {**self.environment, **as_root}
+        embedded = self.environment_embedded if mpiexec == _beside_python() else {}
+        return {**self.environment, **as_root, **embedded}
 
 
 def known_launchers() -> list[Launcher]:
@@ -77,8 +80,7 @@ def find_mpiexec() -> str:
     Raises:
         LaunchError: there is none.
     """
-    beside = os.path.join(os.path.dirname(sys.executable), "mpiexec")
-    found = beside if os.access(beside, os.X_OK) else None
+    found = _beside_python() if os.access(_beside_python(), os.X_OK) else None
     found = found or shutil.which("mpiexec") or shutil.which("mpirun")
     if found is None:
         raise LaunchError(
@@ -87,6 +89,10 @@ def find_mpiexec() -> str:
             "MPI module first"
         )
     return found
+
+
+def _beside_python() -> str:
+    return os.path.join(os.path.dirname(sys.executable), "mpiexec")
 
 
 def recognise(mpiexec: str) -> Launcher:
@@ -118,7 +124,7 @@ def run_mpiexec(ranks: int, program_arguments: Sequence[str]) -> int:
     launcher = recognise(mpiexec)
     command = launcher.command(mpiexec, ranks)
     command += [sys.executable, "-m", "scoop_mpi", *program_arguments]
-    environ = {**launcher.variables(), **os.environ, SIZE_VARIABLE: str(ranks)}
+    environ = {**launcher.variables(mpiexec), **os.environ, SIZE_VARIABLE: str(ranks)}
     with _stdin_pipe() as path:
         if path:
             environ[STDIN_VARIABLE] = path

@@ -74,8 +74,11 @@ def command_for(
 def environment(launcher: str, changes: Mapping[str, str] | None) -> dict[str, str]:
     """The environment for a job; ours with what the launcher and the test want."""
     environ = {**os.environ, "PYTHONPATH": PACKAGE_FOLDER}
-    if launcher == "mpirun" and os.geteuid() == 0:
-        environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    if launcher == "mpirun":
+        # As our own launcher does it (launchers/openmpi.toml).
+        environ.update(OMPI_MCA_btl="^ofi")
+        if os.geteuid() == 0:
+            environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     return {**environ, **(changes or {})}
 
 

@@ -88,8 +88,12 @@ def test_the_command_line():
 ])
 def test_variables_of_the_environment(monkeypatch, user, variables):
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    launcher = Launcher("X", "x", [], [], {"A": "1", "B": "2"}, {"B": "3", "C": "4"})
-    assert launcher.variables() == variables
+    launcher = Launcher(
+        "X", "x", [], [], {"A": "1", "B": "2"}, {"B": "3", "C": "4"}, {"EMBEDDED": "1"},
+    )
+    assert launcher.variables("/usr/bin/mpiexec") == variables
+    embedded = os.path.join(os.path.dirname(sys.executable), "mpiexec")
+    assert launcher.variables(embedded) == {**variables, "EMBEDDED": "1"}
 
 
 @pytest.fixture

@@ -442,6 +442,13 @@ def parallel_check_timeout_of_result():
     assert future.result() == 3
 
 
+def parallel_check_timeout_after_a_busy_time():
+    time.sleep(1)
+    future = futures.submit(sleep_long, 2)
+    soon(0.3, future.result, timeout=0.3)
+    assert future.result() == 2
+
+
 def parallel_check_timeout_of_wait():
     future = futures.submit(sleep_long, 2)
     began = time.monotonic()
