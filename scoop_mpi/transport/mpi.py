@@ -17,13 +17,17 @@ Threads
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 
 import mpi4py
 
 mpi4py.rc.thread_level = "serialized"
 
-from mpi4py import MPI  # noqa: E402  (rc must be set before this import starts MPI)
+with warnings.catch_warnings():
+    # That launcher and library do not match is for launch.world to find, and say once.
+    warnings.filterwarnings("ignore", "suspicious MPI execution environment")
+    from mpi4py import MPI  # noqa: E402  (rc must be set before this starts MPI)
 
 from ..codec import pack, unpack  # noqa: E402
 from ..messages import Message  # noqa: E402
