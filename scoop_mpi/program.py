@@ -175,8 +175,9 @@ class Program:
         module = ModuleType(name)
         spec = self._spec
         module.__dict__.update(
-            __file__=os.path.abspath(self.path), __spec__=spec, __loader__=spec.loader if spec else None,
-            __package__=spec.parent if spec else None, __builtins__=__builtins__,
+            __file__=os.path.abspath(self.path), __builtins__=__builtins__, __spec__=spec,
+            __loader__=spec.loader if spec else None,
+            __package__=spec.parent if spec else None,
         )
         sys.modules[name] = module
         sys.argv[:] = [self.path, *self.args]
