@@ -113,8 +113,3 @@ class MpiEndpoint:
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""
         MPI.COMM_WORLD.Abort(exit_code)
-
-
-def library_version() -> str:
-    """First line of MPI_Get_library_version."""
-    return MPI.Get_library_version().splitlines()[0].strip("\0 ")
