@@ -9,23 +9,71 @@ Start it with ``python -m scoop_mpi program.py`` or ``mpirun -n 64 python -m sco
 program.py``. Importing this package does not start MPI.
 """
 
+from typing import Any
+
 from . import context, runtime
 from .errors import (
     DeadlockError, LaunchError, MainGuardError, NotPicklableError, RemoteTraceback, ScoopError,
     TaskError, ThreadError,
 )
+from .job import BrokerInfo, worker_name
+from .log import logger
+from .messages import ROOT
 
 __version__ = "0.1.0"
 __all__ = [
-    "DeadlockError", "LaunchError", "MainGuardError", "NotPicklableError", "RemoteTraceback",
-    "SIZE", "ScoopError", "TaskError", "ThreadError", "__version__",
+    "BROKER", "CONFIGURATION", "DEBUG", "DeadlockError", "IS_ORIGIN", "IS_RUNNING",
+    "LaunchError", "MAIN_MODULE", "MainGuardError", "NotPicklableError", "RemoteTraceback",
+    "SHUTDOWN_REQUESTED", "SIZE", "ScoopError", "TaskError", "ThreadError",
+    "WORKING_DIRECTORY", "__version__", "logger", "worker",
 ]
 
 context.on_first_use(runtime.start_without_launcher)
 
+IS_ORIGIN: bool
+"""Is this the root, the worker that runs the program?"""
+IS_RUNNING: bool
+"""Has a launcher started this process?"""
+SHUTDOWN_REQUESTED: bool
+"""Has this worker been told to stop?"""
+DEBUG: bool
+"""Is it a run with ``--debug``?"""
+SIZE: int
+"""Number of workers in the pool; 1 without a launcher."""
+worker: tuple[str, str]
+"""Unique name of this worker and its broker's; ``str()`` of it is the first."""
+BROKER: BrokerInfo
+"""Host of the broker; the ports are 0, as messages go over MPI."""
+MAIN_MODULE: str
+"""The program, as it was named to the launcher; empty without one."""
+WORKING_DIRECTORY: str
+"""The directory in which the program was started."""
+CONFIGURATION: dict[str, Any]
+"""SCOOP's settings: ``headless`` (False: there is a program) and ``backend``."""
 
-def __getattr__(name: str) -> int:
-    """``SIZE``: number of workers, 1 without a launcher (SCOOP's name for it)."""
-    if name == "SIZE":
-        return context.workers()
+
+def __getattr__(name: str) -> Any:
+    """The constants above, as they are at this moment (SCOOP's manual, section 2.4.4)."""
+    job = context.job()
+    match name:
+        case "IS_ORIGIN":
+            return job.rank == ROOT
+        case "IS_RUNNING":
+            return job.running
+        case "SHUTDOWN_REQUESTED":
+            return context.is_stopping()
+        case "DEBUG":
+            return job.settings.debug
+        case "SIZE":
+            return job.workers
+        case "worker":
+            return worker_name(job.rank)
+        case "BROKER":
+            return BrokerInfo(job.broker_host, 0, 0, job.broker_host)
+        case "MAIN_MODULE":
+            return job.program
+        case "WORKING_DIRECTORY":
+            return job.directory
+        case "CONFIGURATION":
+            return {"headless": job.running and not job.program, "backend": "MPI"}
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

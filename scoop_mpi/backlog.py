@@ -74,9 +74,22 @@ class Backlog:
                 return True
         return False
 
+    def size(self) -> tuple[int, float]:
+        """Pieces of unstarted work (items of maps count one by one), and their seconds."""
+        tasks = [*list(self.own.values()), *list(self.foreign)]
+        seconds = sum(self.estimates.get(name_of(task.func)) for task in tasks)
+        pieces = len(tasks)
+        for count, estimate_s in [
+            *((len(chunk), chunk.estimate_s) for chunk in list(self.chunks)),
+            *((call.remaining, call.estimate_s) for call in list(self.maps)),
+        ]:
+            pieces += count
+            seconds += count * estimate_s
+        return pieces, seconds
+
     def claim(self, future: Future[Any]) -> bool:
         """Takes this very task out; False if it was started or given away."""
-        return self.own.pop(future.id, None) is not None
+        return self.own.pop(future.number, None) is not None
 
     def take(self) -> Work | None:
         """The next piece of work to run here; None if there is none."""
@@ -160,12 +173,12 @@ class Backlog:
         try:
             first = self.own.popitem(last=False)[1]
             bundle.append(first)
-            if first.id in self.alone:
+            if first.number in self.alone:
                 return bundle
             for _ in range(self._bundle_size(first, len(self.own) + 1) - 1):
                 task = self.own.popitem(last=False)[1]
-                if task.id in self.alone:
-                    self.own[task.id] = task
+                if task.number in self.alone:
+                    self.own[task.number] = task
                     break
                 bundle.append(task)
         except KeyError:

@@ -2,7 +2,8 @@
 
 No MPI, no clock, no pickle. The broker brings workers that want work together
 with workers that offer some, and ends the job. It never sees a task: the pair
-trades directly, and goes on doing so until the giver has nothing left.
+trades directly, and goes on doing so until the giver has nothing left. The table of
+shared constants is kept beside it (``registry``).
 
 Invariants
     - a worker is in ``idle`` at most once;
@@ -23,9 +24,10 @@ from enum import Enum
 from itertools import islice
 
 from .messages import (
-    ROOT, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Message, Offer, Request,
-    Shutdown,
+    ROOT, Define, Drain, Drained, Failure, Finished, Forgotten, Goodbye, Grant, Leave, Lookup,
+    Message, Offer, Request, Shutdown, Undefine,
 )
+from .registry import Registry, Sends
 
 
 class BrokerState(Enum):
@@ -35,9 +37,6 @@ class BrokerState(Enum):
     DRAINING = "the program ended, its submitted tasks are finishing"
     STOPPING = "SHUTDOWN sent, waiting for GOODBYE"
     STOPPED = "every worker has left"
-
-
-Sends = list[tuple[int, Message]]
 
 
 class Broker:
@@ -52,6 +51,7 @@ class Broker:
         self.drained = False
         """Was all work done before the workers were told to stop?"""
         self.present = set(self.workers)
+        self._registry = Registry(self.workers)
         self._idle: dict[int, None] = {}
         self._offers: dict[int, None] = {}
         self._turn = 0
@@ -67,6 +67,8 @@ class Broker:
             case Offer():
                 self._offers[source] = None
                 return self._match()
+            case Define() | Lookup() | Undefine() | Forgotten():
+                return [] if self._is_over() else self._registry.handle(source, message)
             case Finished(exit_code, drain):
                 if self.state is not BrokerState.MATCHING:
                     return []  # a failure came first, and it counts
@@ -85,9 +87,12 @@ class Broker:
             case _:
                 raise AssertionError(f"not a message for the broker: {message!r}")
 
+    def _is_over(self) -> bool:
+        return self.state in (BrokerState.STOPPING, BrokerState.STOPPED)
+
     def _match(self) -> Sends:
         """Deals the idle workers out to the offering ones in equal shares."""
-        if self.state in (BrokerState.STOPPING, BrokerState.STOPPED):
+        if self._is_over():
             return []
         sends: Sends = []
         for giver in list(self._offers):
@@ -123,14 +128,14 @@ class Broker:
         return self._next_turn()
 
     def _fail(self, text: str, exit_code: int) -> Sends:
-        if self.state in (BrokerState.STOPPING, BrokerState.STOPPED):
+        if self._is_over():
             return []
         self.report = text
         self.exit_code = exit_code
         return self._stop()
 
     def _stop(self) -> Sends:
-        if self.state in (BrokerState.STOPPING, BrokerState.STOPPED):
+        if self._is_over():
             return []
         self.state = BrokerState.STOPPING
         return [(worker, Shutdown(self.exit_code)) for worker in self.workers]

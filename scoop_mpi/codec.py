@@ -177,8 +177,29 @@ def resolve_definition(digest: bytes) -> Any:
     return Codec._loading._definition(digest)
 
 
+def rebuild_file(position: int, data: bytes) -> io.BytesIO:
+    """Called by pickle for a file opened for reading: its contents, at the same position."""
+    file = io.BytesIO(data)
+    file.seek(position)
+    return file
+
+
+def _reduce_file(file: io.BufferedReader) -> Any:
+    if not file.seekable():
+        raise TypeError(f"cannot pickle {file!r}: its contents cannot be read twice")
+    position = file.tell()
+    try:
+        file.seek(0)
+        return rebuild_file, (position, file.read())
+    finally:
+        file.seek(position)
+
+
 class _Pickler(pickle.Pickler):
-    """Plain pickle, but functions and classes go by value where they must."""
+    """Plain pickle, but functions and classes go by value where they must.
+
+    So do binary files that are open for reading (as in SCOOP).
+    """
 
     def __init__(self, file: io.BytesIO, codec: Codec, found: dict[bytes, bytes]) -> None:
         super().__init__(file, _PROTOCOL)
@@ -190,6 +211,8 @@ class _Pickler(pickle.Pickler):
             if isinstance(obj, type) and obj.__module__ in ("builtins", "types"):
                 return NotImplemented  # type(None) and its like, which pickle knows
             return resolve_definition, (self._codec.define(obj, self._found),)
+        if isinstance(obj, io.BufferedReader):
+            return _reduce_file(obj)
         return NotImplemented
 
 
@@ -212,6 +235,8 @@ def _value_pickler() -> type[Any]:
             def reducer_override(self, obj: Any) -> Any:
                 if isinstance(obj, (FunctionType, type)) and self._codec.importable(obj):
                     return NotImplemented
+                if isinstance(obj, io.BufferedReader):
+                    return _reduce_file(obj)
                 return super().reducer_override(obj)
 
         _value_pickler_class = ValuePickler

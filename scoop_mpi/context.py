@@ -1,7 +1,7 @@
-"""The one process-wide variable: the scheduler that runs in this process.
+"""What is process-wide: the scheduler that runs here, and this process's place in the job.
 
-Set by ``runtime`` on every rank. Where no launcher was used, the first verb makes
-a scheduler without peers, so that the program runs serially in its own process.
+Set by ``rank`` and ``runtime``. Where no launcher was used, the first verb makes a
+scheduler without peers, so that the program runs serially in its own process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .errors import MainGuardError, ThreadError
+from .job import Job
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _scheduler: Scheduler | None = None
 _thread: int = 0
 _importing = False
-_workers = 1
+_job = Job()
 _start_alone: Callable[[], Scheduler] | None = None
 
 
@@ -57,15 +58,20 @@ def on_first_use(start_alone: Callable[[], Scheduler]) -> None:
     _start_alone = start_alone
 
 
-def workers() -> int:
-    """Number of workers in the pool; 1 in a process that no launcher has started."""
-    return _workers
+def job() -> Job:
+    """This process's place in the job."""
+    return _job
 
 
-def set_workers(number: int) -> None:
-    """Says how many workers there are, before any code of the program runs."""
-    global _workers
-    _workers = number
+def set_job(job: Job) -> None:
+    """Says what this process is, before any code of the program runs."""
+    global _job
+    _job = job
+
+
+def is_stopping() -> bool:
+    """True when the broker has told this worker to stop."""
+    return _scheduler is not None and _scheduler.trader.shutdown is not None
 
 
 def set_importing(importing: bool) -> None:

@@ -31,7 +31,7 @@ class MainGuardError(ScoopError):
     """A worker that imports the program was asked to run it as well."""
 
     def __init__(
-        self, message: str = "a verb of scoop_mpi.futures was called while a worker imported "
+        self, message: str = "a verb of scoop_mpi was called while a worker imported "
         "the program; put the call under: if __name__ == '__main__':"
     ) -> None:
         super().__init__(message)

@@ -16,19 +16,22 @@ life, but its outcome is sent to its owner.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from enum import Enum
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
 
 from greenlet import GreenletExit
 
 from . import context
+from .attributes import CallbackEntry, CallbackType, ScoopAttributes
 from .errors import NotPicklableError
+from .log import logger
+
+if TYPE_CHECKING:
+    from .mapcall import Chunk
 
 T = TypeVar("T")
-_logger = logging.getLogger("scoop_mpi")
 
 
 class State(Enum):
@@ -65,34 +68,41 @@ def name_of(func: Callable[..., Any]) -> str:
     return name_of(inner) if callable(inner) else type(func).__qualname__
 
 
-class Future(Generic[T]):
+class Future(ScoopAttributes, Generic[T]):
     """The outcome of a task that may not have run yet; made by ``futures.submit``.
 
     The methods and their errors are those of ``concurrent.futures.Future``
     (PEP 3148). A future belongs to the worker that created it and cannot be
-    sent to another.
+    sent to another. What SCOOP's futures have beyond that is in ``attributes``.
     """
 
-    # One of these is made for every task: each slot costs some 20 ns.
+    # One of these is made for every task: each slot that is set costs some 20 ns. The
+    # last three are set only where the scheduler knows: the rank that ran it, when it
+    # began (on the scheduler's clock), how many seconds the call took.
     __slots__ = (
-        "id", "func", "args", "kwargs", "state", "value", "error", "_listeners", "__weakref__",
+        "number", "func", "args", "kwargs", "state", "value", "error", "parent",
+        "_listeners", "__weakref__", "ran_on", "began_at", "elapsed_s",
     )
+    ran_on: int
+    began_at: float
+    elapsed_s: float
 
     def __init__(
-        self, id_: int, func: Callable[..., T], args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None,
+        self, number: int, func: Callable[..., T], args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None, parent: Future[Any] | Chunk | None = None,
     ) -> None:
-        self.id = id_
+        self.number = number
         self.func = func
         self.args = args
         self.kwargs = kwargs
         self.state = PENDING
         self.value: T | None = None
         self.error: BaseException | None = None
+        self.parent = parent
         self._listeners: list[Waiter] | None = None
 
     def __repr__(self) -> str:
-        return f"<Future {self.id} {name_of(self.func)} {self.state.value}>"
+        return f"<Future {self.number} {name_of(self.func)} {self.state.value}>"
 
     def __reduce__(self) -> NoReturn:
         raise NotPicklableError(f"{self!r}; pass its result() instead")
@@ -161,17 +171,36 @@ class Future(Generic[T]):
             self._tell_listeners()
         return self.state is CANCELLED
 
-    def add_done_callback(self, fn: Callable[[Future[T]], object]) -> None:
-        """Calls ``fn(future)`` on this worker when the future is done.
+    def add_done_callback(
+        self, fn: Callable[[Future[T]], object],
+        inCallbackType: str = CallbackType.standard, inCallbackGroup: Any = None,
+    ) -> None:
+        """Calls ``fn(future)`` when the future is done.
 
         Callbacks run in the order they were added, at once if the future is done
         already. An ``Exception`` in one is logged and ignored.
+
+        Args:
+            inCallbackType: ``CallbackType.standard``: on this worker;
+                ``CallbackType.universal``: on the one that runs the call, if ``fn`` was
+                added before the task was sent there (SCOOP). It travels with the task,
+                and gets a future of that worker.
+            inCallbackGroup: told in :attr:`executor` (SCOOP).
         """
-        callback = _Callback(fn)
+        is_universal = inCallbackType == CallbackType.universal and self.state is PENDING
+        callback = _Callback(fn, inCallbackType, inCallbackGroup, is_universal)
+        self.add_waiter(callback)
         if self.state is FINISHED or self.state is CANCELLED:
             callback.notify(self)
-        else:
-            self.add_waiter(callback)
+
+    def callback_entries(self) -> list[CallbackEntry]:
+        """All callbacks, called or not; see :attr:`callback`."""
+        return [one.entry for one in self._listeners or () if isinstance(one, _Callback)]
+
+    def travelling_callbacks(self) -> list[CallbackEntry]:
+        """Those that go where the task goes."""
+        return [one.entry for one in self._listeners or ()
+                if isinstance(one, _Callback) and one.is_universal]
 
     # -- what the scheduler calls ------------------------------------------
 
@@ -198,11 +227,12 @@ class Future(Generic[T]):
         """The outcome, from wherever the call was made."""
         self.value = value
         self.error = error
+        ran_elsewhere = self.state is SENT
         self.state = FINISHED
         self.args = ()
         self.kwargs = None
         if self._listeners is not None:
-            self._tell_listeners()
+            self._tell_listeners(ran_elsewhere)
 
     def add_waiter(self, waiter: Waiter) -> None:
         """``waiter`` is notified once, when the future is done (it is not yet)."""
@@ -216,42 +246,44 @@ class Future(Generic[T]):
         if self._listeners is not None and waiter in self._listeners:
             self._listeners.remove(waiter)
 
-    def _tell_listeners(self) -> None:
-        listeners, self._listeners = self._listeners or (), None
+    def _tell_listeners(self, ran_elsewhere: bool = False) -> None:
+        listeners = self._listeners or []
+        callbacks = [one for one in listeners if isinstance(one, _Callback)]
+        self._listeners = list(callbacks) or None
         # Those who wait first: a callback may wait for one of them.
         for listener in listeners:
             if not isinstance(listener, _Callback):
                 listener.notify(self)
-        for listener in listeners:
-            if isinstance(listener, _Callback):
-                listener.notify(self)
+        for callback in callbacks:
+            if not (ran_elsewhere and callback.is_universal):
+                callback.notify(self)
 
 
 class ForeignTask(Future[T]):
-    """A task of rank ``owner`` that is, or will be, run here.
+    """A task of rank ``owner`` that is, or will be, run here."""
 
-    ``elapsed_s``: seconds that the call took.
-    """
-
-    __slots__ = ("owner", "elapsed_s")
+    __slots__ = ("owner",)
 
     def __init__(
-        self, id_: int, owner: int, func: Callable[..., T], args: tuple[Any, ...],
+        self, number: int, owner: int, func: Callable[..., T], args: tuple[Any, ...],
         kwargs: dict[str, Any] | None,
     ) -> None:
-        super().__init__(id_, func, args, kwargs)
+        super().__init__(number, func, args, kwargs)
         self.owner = owner
         self.elapsed_s = 0.0
 
 
 class _Callback:
-    """A callback as a :class:`Waiter`."""
+    """A callback as a :class:`Waiter`; ``is_universal``: for where the task runs."""
 
-    def __init__(self, fn: Callable[[Future[Any]], object]) -> None:
-        self._fn = fn
+    def __init__(
+        self, fn: Callable[[Future[Any]], object], type_: str, group: Any, is_universal: bool
+    ) -> None:
+        self.entry = CallbackEntry(fn, type_, group)
+        self.is_universal = is_universal
 
     def notify(self, future: Future[Any]) -> None:
         try:
-            self._fn(future)
+            self.entry.func(future)
         except Exception:
-            _logger.exception("exception calling callback for %r", future)
+            logger.exception("exception calling callback for %r", future)

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import (
     ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, TimeoutError,
 )
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from . import context
+from .completion import DoneAndNotDoneFutures, as_completed, deadline_of, wait
 from .errors import NotPicklableError, TaskError
-from .future import CANCELLED, FINISHED, Future
+from .future import Future
+from .joins import _join, _joinAll, _mapFuture, _startup, _waitAll, _waitAny  # noqa: F401
 from .mapcall import Failed, MapCall
-from .scheduler import Parked, Scheduler
+from .scheduler import Scheduler
 
 __all__ = [
-    "ALL_COMPLETED", "FIRST_COMPLETED", "FIRST_EXCEPTION", "CancelledError", "Future",
+    "ALL_COMPLETED", "CancelledError", "DoneAndNotDoneFutures", "FIRST_COMPLETED",
+    "FIRST_EXCEPTION", "Future",
     "NotPicklableError", "TaskError", "TimeoutError", "as_completed", "map",
     "map_as_completed", "mapReduce", "mapScan", "shutdown", "startup", "submit", "wait",
 ]
@@ -84,7 +86,7 @@ def map(
     """
     scheduler = context.current()
     call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
-    return _in_order(scheduler, call, _deadline(scheduler, timeout))
+    return _in_order(scheduler, call, deadline_of(scheduler, timeout))
 
 
 def map_as_completed(
@@ -97,7 +99,7 @@ def map_as_completed(
     """
     scheduler = context.current()
     call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
-    return _as_they_come(scheduler, call, _deadline(scheduler, timeout))
+    return _as_they_come(scheduler, call, deadline_of(scheduler, timeout))
 
 
 def mapReduce(
@@ -119,12 +121,13 @@ def mapReduce(
 
     Source: SCOOP's manual, section 2.2.4.
     """
-    blocks = _blocks("mapReduce", mapFunc, reductionFunc, iterables)
-    reduce_block = functools.partial(_reduce_block, mapFunc, reductionFunc)
+    map_func, reduction = _checked_pair("mapReduce", mapFunc, reductionFunc)
+    blocks = _blocks("mapReduce", iterables)
+    reduce_block = functools.partial(_reduce_block, map_func, reduction)
     level = list(map(reduce_block, blocks, timeout=timeout))
     while len(level) > 1:
         odd = level[len(level) // 2 * 2:]
-        level = list(map(reductionFunc, level[:-1:2], level[1::2], timeout=timeout)) + odd
+        level = list(map(reduction, level[:-1:2], level[1::2], timeout=timeout)) + odd
     return level[0]
 
 
@@ -144,86 +147,14 @@ def mapScan(
     Source: SCOOP's manual. (SCOOP 0.7 does not carry the left half's value into the
     right half; this does.)
     """
-    blocks = _blocks("mapScan", mapFunc, reductionFunc, iterables)
-    scan_block = functools.partial(_scan_block, mapFunc, reductionFunc)
+    map_func, reduction = _checked_pair("mapScan", mapFunc, reductionFunc)
+    blocks = _blocks("mapScan", iterables)
+    scan_block = functools.partial(_scan_block, map_func, reduction)
     scans = list(map(scan_block, blocks, timeout=timeout))
-    carries = list(itertools.accumulate((scan[-1] for scan in scans[:-1]), reductionFunc))
-    carry_block = functools.partial(_carry_block, reductionFunc)
+    carries = list(itertools.accumulate((scan[-1] for scan in scans[:-1]), reduction))
+    carry_block = functools.partial(_carry_block, reduction)
     rest = map(carry_block, carries, scans[1:], timeout=timeout)
     return list(itertools.chain(scans[0], *rest))
-
-
-class DoneAndNotDoneFutures(NamedTuple):
-    """What :func:`wait` returns: two sets of futures."""
-
-    done: set[Future[Any]]
-    not_done: set[Future[Any]]
-
-
-def wait(
-    fs: Iterable[Future[Any]], timeout: float | None = -1, return_when: str = ALL_COMPLETED
-) -> DoneAndNotDoneFutures:
-    """Waits for the futures in ``fs``.
-
-    Args:
-        timeout: seconds; negative or None: no limit; 0: only look.
-        return_when: ``FIRST_COMPLETED``: any is done; ``FIRST_EXCEPTION``: any has
-            raised, or all are done; ``ALL_COMPLETED``: all are done.
-
-    Returns:
-        The named 2-tuple ``(done, not_done)``.
-
-    Raises:
-        ValueError: ``return_when`` is none of the three.
-
-    Source: PEP 3148, ``concurrent.futures.wait``; negative timeouts from SCOOP's manual.
-    """
-    if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
-        raise ValueError(f"return_when is {return_when!r}; it must be FIRST_COMPLETED, "
-                         "FIRST_EXCEPTION or ALL_COMPLETED")
-    scheduler = context.current()
-    futures = set(fs)
-    if timeout is not None and timeout < 0:
-        timeout = None
-    if timeout is None and return_when == ALL_COMPLETED:
-        for future in futures:
-            if not _is_done(future):
-                scheduler.wait_for(future, None)
-        return DoneAndNotDoneFutures(futures, set())
-    if timeout == 0:
-        scheduler.poll()
-    deadline = _deadline(scheduler, timeout)
-    with _Completions(scheduler, futures) as completions:
-        while not completions.suffice(return_when) and completions.wait(deadline):
-            pass
-    done = {future for future in futures if _is_done(future)}
-    return DoneAndNotDoneFutures(done, futures - done)
-
-
-def as_completed(
-    fs: Iterable[Future[R]], timeout: float | None = None
-) -> Generator[Future[R], None, None]:
-    """Yields the futures in ``fs`` as they are done, those that are already so first.
-
-    Args:
-        timeout: seconds from the first ``next()``, for all; None: no limit.
-
-    Raises:
-        TimeoutError: not all were done within ``timeout``.
-
-    Source: PEP 3148, ``concurrent.futures.as_completed``.
-    """
-    scheduler = context.current()
-    deadline = _deadline(scheduler, timeout)
-    futures = set(fs)
-    total = len(futures)
-    with _Completions(scheduler, futures) as completions:
-        del futures
-        for number in range(total):
-            while not completions.fresh:
-                if not completions.wait(deadline) and not completions.fresh:
-                    raise TimeoutError(f"{total - number} (of {total}) futures unfinished")
-            yield completions.fresh.popleft()
 
 
 def shutdown(wait: bool = True) -> None:
@@ -326,76 +257,22 @@ def _wait_for_results(scheduler: Scheduler, call: MapCall, deadline: float | Non
     scheduler.wait_for_map(call, deadline)
 
 
-def _deadline(scheduler: Scheduler, timeout: float | None) -> float | None:
-    return None if timeout is None else scheduler.clock() + timeout
-
-
-# -- waiting for several futures -------------------------------------------
-
-
-class _Completions:
-    """Collects futures as they are done: constant work for each, no scan.
-
-    ``fresh`` holds those not yet looked at, the ones done before first.
-    """
-
-    def __init__(self, scheduler: Scheduler, futures: set[Future[Any]]) -> None:
-        self.fresh: deque[Future[Any]] = deque(f for f in futures if _is_done(f))
-        self._scheduler = scheduler
-        self._pending = {future for future in futures if not _is_done(future)}
-        self._parked: Parked | None = None
-
-    def __enter__(self) -> _Completions:
-        for future in self._pending:
-            future.add_waiter(self)
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        for future in self._pending:
-            future.remove_waiter(self)
-
-    def notify(self, future: Future[Any]) -> None:
-        """A future is done (:class:`scoop_mpi.future.Waiter`)."""
-        self._pending.discard(future)
-        self.fresh.append(future)
-        if self._parked is not None:
-            self._parked.wake()
-
-    def wait(self, deadline: float | None) -> bool:
-        """Returns when a further future is done; False if ``deadline`` has passed."""
-        if deadline is not None and self._scheduler.clock() >= deadline:
-            self._scheduler.look()
-            return False
-        self._parked = self._scheduler.parked()
-        self._scheduler.park(self._parked, deadline)
-        self._parked = None
-        return True
-
-    def suffice(self, return_when: str) -> bool:
-        """True if ``return_when`` is met; uses up ``fresh``."""
-        fresh, self.fresh = self.fresh, deque()
-        return (
-            not self._pending
-            or (return_when == FIRST_COMPLETED and bool(fresh))
-            or (return_when == FIRST_EXCEPTION and any(f.error is not None for f in fresh))
-        )
-
-
-def _is_done(future: Future[Any]) -> bool:
-    return future.state is FINISHED or future.state is CANCELLED
-
-
 # -- reductions ------------------------------------------------------------
 
 
-def _blocks(
-    verb: str, map_func: Callable[..., Any], reduction: Callable[..., Any],
-    iterables: tuple[Iterable[Any], ...],
-) -> list[list[tuple[Any, ...]]]:
-    """The argument tuples, in runs that are short enough to balance the load."""
+def _checked_pair(
+    verb: str, map_func: Callable[..., T], reduction: Callable[[T, T], T]
+) -> tuple[Callable[..., T], Callable[[T, T], T]]:
+    """The two functions of a reduction as tasks are to call them."""
     for func in (map_func, reduction):
         if not callable(func):
             raise TypeError(f"{verb}() needs two callables, not {func!r}")
+    scheduler = context.current()
+    return scheduler.guarded(map_func), scheduler.guarded(reduction)
+
+
+def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[Any, ...]]]:
+    """The argument tuples, in runs that are short enough to balance the load."""
     if not iterables:
         raise TypeError(f"{verb}() needs at least one iterable")
     items = list(zip(*iterables))

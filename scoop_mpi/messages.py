@@ -5,8 +5,9 @@ ignores them and never unpickles one. ``codec`` turns a message into bytes.
 
 A worker that wants work says REQUEST, a worker that has work to give away says
 OFFER, the broker answers with GRANT. TASKS, CHUNK and RESULTS then go straight
-from worker to worker. The names REQUEST, TASKS, RESULTS and SHUTDOWN are those
-of SCOOP's manual (section 2.5.4; TASK and REPLY there).
+from worker to worker. Shared constants are agreed upon with the broker, which also
+spreads them (``registry``). The names REQUEST, TASKS, RESULTS, VARIABLE and SHUTDOWN are
+those of SCOOP's manual (section 2.5.4; TASK and REPLY there).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Tasks(NamedTuple):
     """Single tasks of one owner, pickled together.
 
     ``payload`` holds a list of (function, args, kwargs), one for each of ``ids``.
+    ``epoch``: constants that the receiver must know before it starts them (``Variable``).
     """
 
     owner: int
@@ -60,13 +62,14 @@ class Tasks(NamedTuple):
     estimate_s: float
     payload: bytes
     definitions: tuple[Definition, ...]
+    epoch: int = 0
 
 
 class Chunk(NamedTuple):
     """``length`` consecutive items, from ``start`` on, of one ``map`` call.
 
     ``function`` is the pickled callable, ``payload`` the pickled list of arguments
-    (of argument tuples, if ``starred``).
+    (of argument tuples, if ``starred``). ``epoch`` as in :class:`Tasks`.
     """
 
     owner: int
@@ -78,6 +81,7 @@ class Chunk(NamedTuple):
     function: bytes
     payload: bytes
     definitions: tuple[Definition, ...]
+    epoch: int = 0
 
 
 class Results(NamedTuple):
@@ -108,6 +112,93 @@ class Rejected(NamedTuple):
     digest: bytes
     attribute: str
     reason: str
+
+
+class Constant(NamedTuple):
+    """A shared constant. ``owner``: the worker that defined it."""
+
+    name: str
+    owner: int
+    is_callable: bool
+    pickled: bytes
+    definitions: tuple[Definition, ...]
+
+
+class Define(NamedTuple):
+    """Worker to broker: all of these constants, or none. ``ticket``: for the answer."""
+
+    ticket: int
+    constants: tuple[Constant, ...]
+
+
+class Defined(NamedTuple):
+    """The answer to DEFINE, as in :class:`Variable`; or ``taken``, a name that is in use."""
+
+    ticket: int
+    serial: int
+    epoch: int
+    taken: str
+
+
+class Variable(NamedTuple):
+    """New constants, from the broker, handed on by each receiver along ``route``.
+
+    ``serial`` counts the definitions. ``epoch`` counts those with a callable among
+    them (0: this has none), which a task may use by its bare name: it must not start
+    before they are there.
+    """
+
+    serial: int
+    epoch: int
+    constants: tuple[Constant, ...]
+    route: tuple[int, ...]
+
+
+class Lookup(NamedTuple):
+    """Worker to broker: is there such a constant? ``urgent``: send it even if large."""
+
+    ticket: int
+    name: str
+    urgent: bool
+
+
+class Found(NamedTuple):
+    """The answer to LOOKUP: the number of bytes (-1: there is no such constant).
+
+    ``constants`` holds it, unless it is large and so better awaited (:class:`Variable`).
+    """
+
+    ticket: int
+    size: int
+    serial: int
+    constants: tuple[Constant, ...]
+
+
+class Undefine(NamedTuple):
+    """Worker to broker: free this constant everywhere."""
+
+    ticket: int
+    name: str
+
+
+class Forget(NamedTuple):
+    """Broker to workers: drop this constant, now or when it comes, and say FORGOTTEN."""
+
+    name: str
+    serial: int
+
+
+class Forgotten(NamedTuple):
+    """Worker to broker: its last copy is gone, and none is on its way."""
+
+    name: str
+
+
+class Undefined(NamedTuple):
+    """The answer to UNDEFINE: every worker has forgotten it, or there was none."""
+
+    ticket: int
+    existed: bool
 
 
 class Failure(NamedTuple):
@@ -153,11 +244,13 @@ class Leave(NamedTuple):
 
 Message = Union[
     Request, Offer, Grant, Tasks, Chunk, Results, Rejected,
+    Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
     Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 ]
 
 KINDS: tuple[type[Message], ...] = (
     Request, Offer, Grant, Tasks, Chunk, Results, Rejected,
+    Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
     Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 )
 """All message types; a type's position is its number on the wire (the MPI tag)."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .codec import Codec, MissingDefinition
@@ -20,7 +20,7 @@ from .errors import NotPicklableError, RemoteTraceback, TaskError
 from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
-from .messages import Definition, Rejected, Results, Tasks
+from .messages import Constant, Definition, Rejected, Results, Tasks
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
 """Types of results that are pickled many at once; they cannot change or fail."""
@@ -54,7 +54,7 @@ class Record(NamedTuple):
 
 def outcome_of_task(task: ForeignTask[Any]) -> Outcome:
     """The outcome of a task that has run."""
-    return Outcome(task.id, -1, task.elapsed_s, task.value, task.error, 1)
+    return Outcome(task.number, -1, task.elapsed_s, task.value, task.error, 1)
 
 
 def outcome_of_chunk(work: Chunk) -> Outcome:
@@ -79,18 +79,18 @@ class Parcels:
         found: dict[bytes, bytes] = {}
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         try:
-            payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
+            payload = self.codec.dumps([_call(task) for task in tasks], found)
         except Exception:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
-            bad = {task.id for task, _ in failed}
-            tasks = [task for task in tasks if task.id not in bad]
+            bad = {task.number for task, _ in failed}
+            tasks = [task for task in tasks if task.number not in bad]
             try:
-                payload = self.codec.dumps([(t.func, t.args, t.kwargs) for t in tasks], found)
+                payload = self.codec.dumps([_call(task) for task in tasks], found)
             except Exception as why:  # each by itself would do, but not now or not together
                 return None, failed + [(t, _cannot(t.func, why)) for t in tasks]
             if not tasks:
                 return None, failed
-        ids = tuple(task.id for task in tasks)
+        ids = tuple(task.number for task in tasks)
         news = self.codec.news_for(dest, found)
         return Tasks(owner, ids, estimate_s, payload, news), failed
 
@@ -101,10 +101,12 @@ class Parcels:
             calls = self.codec.loads(message.payload)
         except Exception as error:
             return self._rejected(message.ids, -1, 0, error)
-        return [
-            ForeignTask(id_, message.owner, func, args, kwargs)
-            for id_, (func, args, kwargs) in zip(message.ids, calls)
-        ]
+        tasks: list[ForeignTask[Any]] = []
+        for number, (func, args, kwargs, *callbacks) in zip(message.ids, calls):
+            tasks.append(ForeignTask(number, message.owner, func, args, kwargs))
+            for callback in callbacks:
+                tasks[-1].add_done_callback(*callback)
+        return tasks
 
     def pack_chunk(
         self, chunk: Chunk, dest: int
@@ -123,7 +125,7 @@ class Parcels:
             payload = self.codec.dumps(args, found)
         except Exception as together:
             for at, arg in enumerate(args):
-                if why := self._try(arg):
+                if why := _try(self.codec, arg):
                     name = name_of(chunk.func)
                     what = f"item {chunk.start + at} for {name}: {_short(arg)} ({why})"
                     return None, args[:at], NotPicklableError(what)
@@ -156,25 +158,29 @@ class Parcels:
         )
         return Rejected(ids, start, length, digest, attribute, reason)
 
-    def _try(self, obj: object) -> Exception | None:
-        try:
-            self.codec.dumps(obj, {})
-        except Exception as error:
-            return error
-        return None
-
     def _why_not(self, task: Future[Any]) -> NotPicklableError | None:
         """Names the part of a task that does not pickle; None if it does."""
-        name = name_of(task.func)
-        if why := self._try(task.func):
-            return NotPicklableError(f"the function {_short(task.func)} ({why})")
-        for at, arg in enumerate(task.args):
-            if why := self._try(arg):
-                return NotPicklableError(f"argument {at} of {name}: {_short(arg)} ({why})")
-        for key, arg in (task.kwargs or {}).items():
-            if why := self._try(arg):
-                return NotPicklableError(f"argument {key} of {name}: {_short(arg)} ({why})")
-        return None
+        error = _unpicklable_part(self.codec, task.func, task.args, task.kwargs or {})
+        for callback in task.travelling_callbacks():
+            if error is None and (why := _try(self.codec, callback)):
+                error = NotPicklableError(f"a callback of {task!r}: {callback.func!r} ({why})")
+        return error
+
+    # -- constants ---------------------------------------------------------
+
+    def pack_constant(self, name: str, value: object) -> Constant:
+        """A shared constant of this rank.
+
+        Raises:
+            NotPicklableError: ``value`` cannot be pickled.
+        """
+        found: dict[bytes, bytes] = {}
+        try:
+            pickled = self.codec.dumps(value, found)
+        except Exception as why:
+            raise NotPicklableError(f"the constant {name}: {_short(value)} ({why})") from None
+        # All definitions: nobody can say that one is missing.
+        return Constant(name, self.rank, callable(value), pickled, _definitions(found))
 
     # -- outcomes ----------------------------------------------------------
 
@@ -190,12 +196,12 @@ class Parcels:
             found.update(record.found)
         timed = [task.elapsed_s for task in tasks if task.func is tasks[0].func]
         return Results(
-            tuple(task.id for task in tasks),
+            tuple(task.number for task in tasks),
             sum(timed) / len(timed) if timed else 0.0,
             self.codec.dumps([task.value for task in tasks], found),
             self.codec.dumps([record.fields for record in records], found),
             # All of them, sent before or not: an owner cannot reject results.
-            tuple(Definition(*item) for item in found.items()),
+            _definitions(found),
         )
 
     def record(self, outcome: Outcome) -> Record:
@@ -222,11 +228,11 @@ class Parcels:
     ) -> tuple[Any, ...]:
         """The result, or one of a chunk's, does not pickle: that becomes the error."""
         value: Any = None
-        bad = f"the result {_short(outcome.value)} ({why})"
+        bad = str(result_not_picklable(outcome.value, why))
         if outcome.start >= 0:
             value = []
             for at, one in enumerate(outcome.value):
-                if reason := self._try(one):
+                if reason := _try(self.codec, one):
                     value = outcome.value[:at]
                     bad = f"the result of item {outcome.start + at}: {_short(one)} ({reason})"
                     break
@@ -285,6 +291,49 @@ class Parcels:
             error = TaskError(name, message, text)
         error.__cause__ = RemoteTraceback(text, rank, host)
         return error
+
+
+def _definitions(found: dict[bytes, bytes]) -> tuple[Definition, ...]:
+    return tuple(Definition(*item) for item in found.items())
+
+
+def why_not_picklable(
+    codec: Codec, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+    why: Exception,
+) -> NotPicklableError:
+    """Names the part of a call that does not pickle, or cannot be rebuilt."""
+    return _unpicklable_part(codec, func, args, kwargs) or _cannot(func, why)
+
+
+def result_not_picklable(value: object, why: Exception) -> NotPicklableError:
+    """Says that a result does not pickle."""
+    return NotPicklableError(f"the result {_short(value)} ({why})")
+
+
+def _unpicklable_part(
+    codec: Codec, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+) -> NotPicklableError | None:
+    if why := _try(codec, func):
+        return NotPicklableError(f"the function {_short(func)} ({why})")
+    for place, arg in [*enumerate(args), *kwargs.items()]:
+        if why := _try(codec, arg):
+            what = f"argument {place} of {name_of(func)}: {_short(arg)} ({why})"
+            return NotPicklableError(what)
+    return None
+
+
+def _try(codec: Codec, obj: object) -> Exception | None:
+    """Why an object does not pickle; None if it does."""
+    try:
+        codec.dumps(obj, {})
+    except Exception as error:
+        return error
+    return None
+
+
+def _call(task: Future[Any]) -> tuple[Any, ...]:
+    """A task as it travels: function, arguments, and callbacks that go with it."""
+    return task.func, task.args, task.kwargs, *task.travelling_callbacks()
 
 
 def _cannot(func: object, why: Exception) -> NotPicklableError:

@@ -17,14 +17,16 @@ import importlib.util
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType, ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import context
 from .codec import PROGRAM_MODULE
 from .errors import LaunchError, MainGuardError
+from .runtime import report
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -42,14 +44,16 @@ class Program:
     """What the user wants to run.
 
     Args:
-        name: the program's file, or a module's name.
+        name: the program's file, or a module's name; empty: there is only a prompt.
         is_module: ``name`` is a module's (``-m``).
         args: the program's own arguments.
+        interactive: a prompt follows it on the root.
     """
 
     name: str
     is_module: bool = False
     args: tuple[str, ...] = field(default=())
+    interactive: bool = False
 
     def check(self) -> None:
         """Fails as :meth:`code` would, before anything is started."""
@@ -63,6 +67,8 @@ class Program:
             LaunchError: there is none.
         """
         if not self.is_module:
+            if not self.name:
+                return ""
             if os.path.isdir(self.name):
                 raise LaunchError(f"{self.name} is a directory; name the program's file in it")
             if not os.path.exists(self.name):
@@ -96,6 +102,8 @@ class Program:
 
     @cached_property
     def _source(self) -> bytes:
+        if not self.path:
+            return b""
         try:
             with open(self.path, "rb") as file:
                 return file.read()
@@ -111,7 +119,7 @@ class Program:
                 Python would print.
         """
         try:
-            path = os.path.abspath(self.path)
+            path = os.path.abspath(self.path) if self.path else "<prompt>"
             return compile(self._source, path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError) as error:
             text = "".join(traceback.format_exception_only(type(error), error))
@@ -119,7 +127,16 @@ class Program:
 
     def is_shared_global(self, name: str) -> bool:
         """True if workers, which skip the main guard, define this global as the root does."""
-        return name in self._shared_globals
+        if name not in self._shared_globals:
+            return False
+        # At the prompt it may have been given another meaning.
+        at_prompt, imported = self._at_prompt
+        return at_prompt.get(name) is imported.get(name)
+
+    @cached_property
+    def _at_prompt(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The root's globals, now and when the prompt began; empty if there is none."""
+        return {}, {}
 
     @cached_property
     def _shared_globals(self) -> frozenset[str]:
@@ -130,8 +147,18 @@ class Program:
         code = self.code
         module = self._new_module("__main__")
         sys.modules[PROGRAM_MODULE] = module
+        if not self.interactive:
+            return self._ending_of(lambda: exec(code, module.__dict__))
+        if self.name:
+            report(self._ending_of(lambda: exec(code, module.__dict__)).text)
+        self.__dict__["_at_prompt"] = module.__dict__, dict(module.__dict__)
+        from .prompt import interact  # not at the top: only the root of some jobs needs it
+
+        return self._ending_of(lambda: interact(module.__dict__))
+
+    def _ending_of(self, run: Callable[[], object]) -> Ending:
         try:
-            exec(code, module.__dict__)
+            run()
         except SystemExit as request:
             return Ending(_exit_code(request))
         except BaseException as error:
@@ -174,15 +201,17 @@ class Program:
         """Makes the program's module and the surroundings that ``python`` gives it."""
         module = ModuleType(name)
         spec = self._spec
+        if self.path:
+            module.__dict__["__file__"] = os.path.abspath(self.path)
         module.__dict__.update(
-            __file__=os.path.abspath(self.path), __builtins__=__builtins__, __spec__=spec,
+            __builtins__=__builtins__, __spec__=spec,
             __loader__=spec.loader if spec else None,
             __package__=spec.parent if spec else None,
         )
         sys.modules[name] = module
         sys.argv[:] = [self.path, *self.args]
         if not self.is_module:
-            sys.path[0] = os.path.dirname(os.path.realpath(self.path))
+            sys.path[0] = os.path.dirname(os.path.realpath(self.path)) if self.path else ""
         return module
 
     def _guard_advice(self, error: MainGuardError) -> str:

@@ -12,9 +12,10 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from . import context, runtime
+from . import alias, context, log, runtime
 from .codec import Codec
 from .errors import LaunchError
+from .job import Job, Settings
 from .launch.world import check_size, launched_rank, leave_stdin, take_stdin
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
 
 
-def run_rank(program: Program) -> int:
+def run_rank(program: Program, settings: Settings) -> int:
     """Runs this process's part of the job.
 
     Returns:
@@ -47,6 +48,13 @@ def run_rank(program: Program) -> int:
         ) from None
     endpoint = MpiEndpoint()
     check_size(endpoint.size)
+    context.set_job(Job(
+        rank=endpoint.rank if endpoint.size > 1 else ROOT, workers=max(1, endpoint.size - 1),
+        running=True, program=program.name, broker_host=endpoint.broker_host, settings=settings,
+    ))
+    log.set_verbosity(settings.verbosity)
+    if settings.alias:
+        alias.install()
     if endpoint.size == 1:
         return _run_alone(program)
     try:
@@ -73,11 +81,11 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
 
 
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
-    take_stdin()
-    worker.start()
     signal.signal(signal.SIGINT, worker.scheduler.interrupt)
+    worker.start()
     try:
-        ending = program.run_as_main()
+        take_stdin()
+        ending = worker.scheduler.run_program(program.run_as_main)
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
     if ending.text:
@@ -97,8 +105,9 @@ def _join(program: Program, worker: runtime.Worker) -> Failure | None:
 
 def _run_alone(program: Program) -> int:
     take_stdin()
-    context.on_first_use(runtime.start_alone)
-    ending = program.run_as_main()
+    scheduler = runtime.start_alone()
+    context.install(scheduler)
+    ending = scheduler.run_program(program.run_as_main)
     runtime.report(ending.text)
     if ending.failed:
         runtime.forget_leftovers()

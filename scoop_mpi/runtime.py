@@ -27,8 +27,9 @@ from . import context
 from .broker import Broker, BrokerState
 from .codec import Codec
 from .messages import BROKER, Failure, Finished, Goodbye
+from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
-from .transport.endpoint import Alone
+from .transport.endpoint import Alone, Endpoint
 
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
@@ -42,19 +43,23 @@ DONOR_NAP_TRANSFER_S = 0.0002
 YIELD_S = 0.0003
 """Seconds of a wait that are spent yielding the core between polls."""
 SLEEP_MAX_S = 0.05
-"""Longest sleep of an idle rank: what the first task after a long wait may lose."""
+"""Longest sleep of an idle worker: what the first task after a long wait may lose."""
+BROKER_SLEEP_MAX_S = 0.01
+"""The broker's, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
 LEAVE_S = 60.0
 """The same when all work is done, so that only a machine in trouble takes so long."""
 
 
-def pause(waited_s: float, limit_s: float | None = None) -> None:
+def pause(
+    waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S
+) -> None:
     """Lets time pass between two polls, the more the longer the wait has lasted."""
     if waited_s < YIELD_S:
         os.sched_yield()
         return
-    nap_s = min(waited_s / 100, SLEEP_MAX_S)
+    nap_s = min(waited_s / 100, longest_s)
     time.sleep(nap_s if limit_s is None else max(0.0, min(nap_s, limit_s)))
 
 
@@ -126,9 +131,8 @@ class Worker:
 
     def __init__(self, endpoint: MpiEndpoint, codec: Codec) -> None:
         self._endpoint = endpoint
-        context.set_workers(endpoint.size - 1)
         self._idler = Idler()
-        self.scheduler = Scheduler(endpoint, codec, time.perf_counter, self._idler)
+        self.scheduler = make_scheduler(endpoint, codec, self._idler)
         self._donor: Donor | None = None
 
     def start(self) -> None:
@@ -151,6 +155,7 @@ class Worker:
         exit_code = self.scheduler.serve()
         if self._donor is not None:
             self._donor.stop()
+        self.scheduler.close()
         context.install(None)
         context.on_first_use(start_alone)
         self._leave()
@@ -175,6 +180,19 @@ class Worker:
             pause(time.perf_counter() - began)
 
 
+def make_scheduler(
+    endpoint: Endpoint, codec: Codec, idler: SchedulerIdler, alone: bool = False
+) -> Scheduler:
+    """The scheduler that the job's settings ask for."""
+    job = context.job()
+    if job.settings.strict or job.settings.debug or job.settings.profile:
+        # Imported here: every rank pays for imports, few need this one.
+        from .instruments import InstrumentedScheduler
+
+        return InstrumentedScheduler(endpoint, codec, time.perf_counter, idler, alone, job=job)
+    return Scheduler(endpoint, codec, time.perf_counter, idler, alone)
+
+
 def run_broker(endpoint: MpiEndpoint) -> int:
     """Runs rank 0 until every worker has left; returns the job's exit code."""
     broker = Broker(endpoint.size)
@@ -190,7 +208,7 @@ def run_broker(endpoint: MpiEndpoint) -> int:
             endpoint.progress()
         else:
             endpoint.progress()
-            pause(now - silent_since)
+            pause(now - silent_since, longest_s=BROKER_SLEEP_MAX_S)
         if broker.state is BrokerState.STOPPING:
             if stop_by is None:
                 stop_by = now + (LEAVE_S if broker.drained else STOP_S)
@@ -234,7 +252,8 @@ class _NoPause:
 
 def start_alone() -> Scheduler:
     """A scheduler for this process only; what was submitted still runs at exit."""
-    scheduler = Scheduler(Alone(), Codec(), time.perf_counter, _NoPause(), alone=True)
+    scheduler = make_scheduler(Alone(), Codec(), _NoPause(), alone=True)
+    atexit.register(scheduler.close)
     atexit.register(_run_leftovers, scheduler)
     return scheduler
 

@@ -7,6 +7,8 @@ The protocol, seen from one worker (``messages`` has the vocabulary):
     is asked for work     TASKS or CHUNK straight to the asker; if nothing is left,
                           the asker is handed on to the broker
     has run foreign work  RESULTS straight to the owner
+    asks about constants  DEFINE, LOOKUP, UNDEFINE to the broker, with a ticket that
+                          comes back with the answer (``registry``, ``constants``)
 
 At most one REQUEST of a worker is anywhere, and nothing is sent that was not asked
 for (results answer tasks), so what is in flight is bounded by the number of workers.
@@ -26,15 +28,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .backlog import Backlog
+from .constants import Constants
 from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
-    BROKER, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Message, Offer,
-    Rejected, Request, Results, Shutdown, Tasks,
+    BROKER, Constant, Define, Defined, Drain, Drained, Failure, Finished, Forget, Forgotten, Found,
+    Goodbye, Grant, Leave, Lookup, Message, Offer, Rejected, Request, Results, Shutdown,
+    Tasks, Undefine, Undefined, Variable,
 )
 from .messages import Chunk as ChunkMessage
 from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_of_task
+from .registry import hand_on
 from .transport.endpoint import Endpoint
 
 RECEIVE_AT_MOST = 64
@@ -56,6 +61,8 @@ class Trader:
         """How often :meth:`exchange` was called; tells the donor if it is needed."""
         self.small_gift = False
         """Was the last work given away too little for the price of its messages?"""
+        self.now = 0.0
+        """When the network was last looked at, on the scheduler's clock."""
         self.received = 0
         """Messages taken in so far."""
         self.sent: dict[int, Future[Any]] = {}
@@ -68,6 +75,11 @@ class Trader:
         """Set when the job ends."""
         self.may_leave = False
         """Set when every rank has stopped sending."""
+        self.constants = Constants(parcels.codec)
+        self.questions: dict[int, Callable[[], None]] = {}
+        """Whom to wake when the broker answers, by ticket."""
+        self._answers: dict[int, Message] = {}
+        self._early: list[tuple[int, Message]] = []
         self._endpoint = endpoint
         self._parcels = parcels
         self._backlog = backlog
@@ -127,7 +139,24 @@ class Trader:
                 case Request(workers):
                     self._wanting.extend(workers)
                 case _:
+                    self._take_constants(arrived[1])
                     self._inbox.append(arrived)
+
+    def _take_constants(self, message: Message) -> None:
+        """Passes them on and answers for them, even while this rank is inside user code."""
+        gone: list[str] = []
+        if isinstance(message, Variable):
+            for dest, part in hand_on(message):
+                self._endpoint.send(dest, part)
+            gone = self.constants.arrive(message)
+        elif isinstance(message, Defined):
+            gone = self.constants.defined(message)
+        elif isinstance(message, Found):
+            self.constants.arrive_early(message.serial, message.constants)
+        elif isinstance(message, Forget) and self.constants.forget(message):
+            gone = [message.name]
+        for name in gone:
+            self._endpoint.send(BROKER, Forgotten(name))
 
     def _report(self) -> None:
         by_owner: dict[int, tuple[list[ForeignTask[Any]], list[Record]]] = {}
@@ -170,14 +199,15 @@ class Trader:
         if owner == self.rank:
             for task in tasks:
                 task.state = SENT
-                self.sent[task.id] = task
+                self.sent[task.number] = task
         estimate_s = self._backlog.estimates.get(name_of(first.func))
         message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s)
         for task, error in failed:
-            self._unsendable.append((owner, Outcome(task.id, -1, 0.0, None, error, 1)))
+            task.state = PENDING  # it never left
+            self._unsendable.append((owner, Outcome(task.number, -1, 0.0, None, error, 1)))
         if message is None:
             return False
-        self._endpoint.send(dest, message)
+        self._endpoint.send(dest, message._replace(epoch=self.constants.newest_epoch))
         self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
 
@@ -185,7 +215,7 @@ class Trader:
         count = len(chunk)
         message, args, error = self._parcels.pack_chunk(chunk, dest)
         if message is not None:
-            self._endpoint.send(dest, message)
+            self._endpoint.send(dest, message._replace(epoch=self.constants.newest_epoch))
             self.small_gift = 0 < chunk.estimate_s * count < SMALL_GIFT_S
             return True
         # The items before the bad one stay; the bad one is the end of this map.
@@ -206,6 +236,23 @@ class Trader:
         if self.peers and not self._asked and about_to_run_s < PREFETCH_S:
             self._asked = True
             self.tell(self._fed_by, Request((self.rank,)))
+
+    def pack_constant(self, name: str, value: object) -> Constant:
+        """A constant of this rank, ready to be defined; see :meth:`Parcels.pack_constant`."""
+        return self._parcels.pack_constant(name, value)
+
+    def ask_broker(
+        self, ticket: int, question: Define | Lookup | Undefine, wake: Callable[[], None]
+    ) -> None:
+        """Asks about constants; ``wake`` is called when :meth:`answer` has the answer."""
+        self.questions[ticket] = wake
+        if isinstance(question, Define):
+            self.constants.define(ticket, question.constants)
+        self.tell(BROKER, question)
+
+    def answer(self, ticket: int) -> Message:
+        """What the broker has answered to :meth:`ask_broker`."""
+        return self._answers.pop(ticket)
 
     def report_task(self, task: ForeignTask[Any]) -> None:
         """A task of another rank has run here."""
@@ -256,7 +303,7 @@ class Trader:
         with self._exchanging:
             return bool(
                 self._backlog or self.sent or self.has_mail() or self._finished
-                or self._records or any(call.unfinished for call in self.maps.values())
+                or self._records or self._early or any(call.unfinished for call in self.maps.values())
             )
 
     def has_mail(self) -> bool:
@@ -291,23 +338,40 @@ class Trader:
 
     def _handle(self, source: int, message: Message) -> None:
         match message:
+            case Tasks() | ChunkMessage() if not self.constants.knows(message.epoch):
+                self._early.append((source, message))
             case Tasks():
                 self._accept_tasks(source, message)
             case ChunkMessage():
                 self._accept_chunk(source, message)
             case Results():
-                self._accept_results(message)
+                self._accept_results(source, message)
             case Rejected():
                 self._take_back(source, message)
+            case Variable():
+                self._announce()
+            case Defined() | Found() | Undefined():
+                self._announce()
+                self._answers[message.ticket] = message
+                self.questions.pop(message.ticket)()
+            case Forget(name):
+                self.constants.withdraw(name)
             case Drain(turn):
                 self.drain_turn = turn
             case Shutdown():
                 self.shutdown = message
             case (Request() | Offer() | Grant() | Failure() | Finished() | Drained()
-                  | Goodbye() | Leave()):
+                  | Define() | Lookup() | Undefine() | Forgotten() | Goodbye()
+                  | Leave()):
                 raise AssertionError(f"not a message for a worker's inbox: {message!r}")
             case _:
                 assert_never(message)
+
+    def _announce(self) -> None:
+        """Constants have come; maybe some that tasks were waiting for."""
+        self.constants.announce()
+        early, self._early = self._early, []
+        self._inbox.extendleft(reversed(early))
 
     def _accept_tasks(self, source: int, message: Tasks) -> None:
         self._was_fed(source)
@@ -345,13 +409,26 @@ class Trader:
         self._asked = False
         self._fed_by = source
 
-    def _accept_results(self, message: Results) -> None:
-        self._arrived.extend(self._parcels.unpack_records(message))
+    def _accept_results(self, source: int, message: Results) -> None:
+        outcomes = self._parcels.unpack_records(message)
+        for outcome in outcomes:
+            if outcome.start < 0:
+                self._note_run(outcome.id, source, outcome.elapsed_s)
+        self._arrived.extend(outcomes)
         if message.ids:
             name = name_of(self.sent[message.ids[0]].func)
             self._backlog.estimates.learn(name, message.elapsed_s)
+            for number in message.ids:
+                self._note_run(number, source, message.elapsed_s)
             values = self._parcels.unpack_values(message)
             self._arrived_values.extend(zip(message.ids, values))
+
+    def _note_run(self, number: int, rank: int, elapsed_s: float) -> None:
+        """Where and when an own task has run, as far as that is known."""
+        task = self.sent[number]
+        task.ran_on = rank
+        task.elapsed_s = elapsed_s
+        task.began_at = self.now - elapsed_s
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import LaunchError
+from ..job import Settings
 from ..program import Program
 from .world import launched_rank
 
-_USAGE = "python -m scoop_mpi [options] (program.py | -m module) [program's arguments]"
+_USAGE = "python -m scoop_mpi [options] (program.py | -m module | -i) [program's arguments]"
 _EPILOG = """\
 Started by mpirun, mpiexec or srun, it joins their job: rank 0 brokers, rank 1 runs the
 program, the others are workers. Started from a shell, it runs mpiexec itself.
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: list[str]) -> int:
-    options, program = parse(arguments)
+    options, settings, program = parse(arguments)
     if launched_rank() is not None:
         if options.n is not None and launched_rank() == 0:
             print("scoop_mpi: -n is ignored, as a launcher has started the ranks already",
@@ -39,15 +40,16 @@ def _main(arguments: list[str]) -> int:
         # Imported here: a rank needs the one, a launcher the other.
         from ..rank import run_rank
 
-        return run_rank(program)
+        return run_rank(program, settings)
     program.check()
     workers = options.n or len(os.sched_getaffinity(0))
     from .mpiexec import run_mpiexec
 
-    return run_mpiexec(workers + 1, program_arguments(program))
+    own = settings.arguments() + program_arguments(program)
+    return run_mpiexec(workers + 1, own, at_terminal=settings.interactive and os.isatty(0))
 
 
-def parse(arguments: list[str]) -> tuple[argparse.Namespace, Program]:
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, Settings, Program]:
     """Splits our options from the program and its arguments.
 
     Raises:
@@ -62,17 +64,36 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, Program]:
                         help="number of workers (default: the cores this process may use)")
     parser.add_argument("-m", dest="module", metavar="MODULE",
                         help="run a module in place of a program file")
+    parser.add_argument("-i", "--interactive", action="store_true",
+                        help="a Python prompt on the root, after the program if there is one")
+    parser.add_argument("-v", "--verbose", action="count", default=0,
+                        help="log more: -v information, -vv for finding faults")
+    parser.add_argument("-q", "--quiet", action="count", default=0,
+                        help="log less: -q errors only, -qq hardly anything")
+    parser.add_argument("--strict", action="store_true",
+                        help="pickle every task wherever it runs; report changed arguments")
+    parser.add_argument("--debug", action="store_true",
+                        help="write statistics of all tasks into the folder debug/")
+    parser.add_argument("--profile", action="store_true",
+                        help="write a profile of each worker into the folder profile/")
+    parser.add_argument("--no-scoop-alias", dest="alias", action="store_false",
+                        help="leave 'import scoop' alone; else it means scoop_mpi")
     parser.add_argument("--version", action="version", version=f"scoop_mpi {__version__}")
     parser.add_argument("program", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     own, rest = _split(arguments)
     options = parser.parse_args(own)
     options.program += rest
-    if options.module is not None:
-        return options, Program(options.module, True, tuple(options.program))
-    if not options.program:
-        raise LaunchError(f"name a program to run\nusage: {_USAGE}")
-    name, *rest = options.program
-    return options, Program(name, False, tuple(rest))
+    settings = Settings(
+        options.verbose - options.quiet, options.alias, options.strict, options.debug,
+        options.profile, options.interactive,
+    )
+    if options.module is None and not options.program:
+        if not settings.interactive:
+            raise LaunchError(f"name a program to run\nusage: {_USAGE}")
+        options.program = [""]
+    is_module = options.module is not None
+    name, *args = ([options.module] if is_module else []) + options.program
+    return options, settings, Program(name, is_module, tuple(args), settings.interactive)
 
 
 def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -88,7 +109,7 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 def program_arguments(program: Program) -> list[str]:
     """What every rank gets: the program and its arguments."""
-    own = ["-m", program.name] if program.is_module else [program.name]
+    own = ["-m", program.name] if program.is_module else [program.name] if program.name else []
     return own + list(program.args)
 
 

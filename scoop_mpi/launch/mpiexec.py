@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ else:
     import tomli as tomllib
 
 from ..errors import LaunchError
-from .world import SIZE_VARIABLE, STDIN_VARIABLE
+from .world import ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -118,25 +119,39 @@ def recognise(mpiexec: str) -> Launcher:
                       "ranks with it yourself: mpiexec -n 4 python -m scoop_mpi program.py")
 
 
-def run_mpiexec(ranks: int, program_arguments: Sequence[str]) -> int:
-    """Runs the job and returns its exit code."""
+def run_mpiexec(
+    ranks: int, program_arguments: Sequence[str], at_terminal: bool = False
+) -> int:
+    """Runs the job and returns its exit code.
+
+    Args:
+        program_arguments: what follows ``python -m scoop_mpi`` on each rank.
+        at_terminal: the root talks with our terminal itself.
+    """
     mpiexec = find_mpiexec()
     launcher = recognise(mpiexec)
     command = launcher.command(mpiexec, ranks)
     command += [sys.executable, "-m", "scoop_mpi", *program_arguments]
     environ = {**launcher.variables(mpiexec), **os.environ, SIZE_VARIABLE: str(ranks)}
-    with _stdin_pipe() as path:
-        if path:
-            environ[STDIN_VARIABLE] = path
-        exit_code = _run(command, environ)
+    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+        if at_terminal:
+            environ[TERMINAL_VARIABLE] = os.ttyname(0)
+            environ[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
+            with _terminal_kept():
+                exit_code = _run(command, environ, environ[ROOT_PID_VARIABLE])
+        else:
+            if _carry_stdin(folder):
+                environ[STDIN_VARIABLE] = os.path.join(folder, "stdin")
+            exit_code = _run(command, environ)
     return exit_code if exit_code >= 0 else 128 - exit_code
 
 
-def _run(command: list[str], environ: dict[str, str]) -> int:
+def _run(command: list[str], environ: dict[str, str], root_pid_file: str = "") -> int:
     """Runs mpiexec; passes signals on to it, and waits for it to clean up.
 
     It gets a session of its own, so that Ctrl-C in a terminal reaches it once: at the
-    second one MPICH's gives up on an orderly end.
+    second one MPICH's gives up on an orderly end. At a prompt there may be many: they
+    go straight to the root.
     """
     received: list[int] = []
     process = subprocess.Popen(
@@ -144,6 +159,9 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
     )
 
     def pass_on(number: int, frame: object) -> None:
+        if number == signal.SIGINT and root_pid_file and os.path.exists(root_pid_file):
+            os.kill(int(Path(root_pid_file).read_text()), number)
+            return
         received.append(number)
         process.send_signal(number)
 
@@ -156,20 +174,27 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
 
 
 @contextlib.contextmanager
-def _stdin_pipe() -> Iterator[str | None]:
-    """A named pipe that carries our standard input to the root.
+def _terminal_kept() -> Iterator[None]:
+    """Puts the terminal's settings back, in case the root was killed while it edited a line."""
+    settings = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, settings)
+
+
+def _carry_stdin(folder: str) -> bool:
+    """Makes a named pipe, ``stdin``, that carries our standard input to the root.
 
     mpiexec would give it to rank 0, the broker, and Open MPI's forwarding does not pass
     on the end of input.
     """
     if sys.stdin is None or sys.stdin.closed or _is_background():
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
-        path = os.path.join(folder, "stdin")
-        os.mkfifo(path, 0o600)
-        threading.Thread(target=_carry, args=(path,), daemon=True).start()
-        yield path
+        return False
+    path = os.path.join(folder, "stdin")
+    os.mkfifo(path, 0o600)
+    threading.Thread(target=_carry, args=(path,), daemon=True).start()
+    return True
 
 
 def _carry(path: str) -> None:

@@ -19,6 +19,10 @@ SIZE_VARIABLE = "SCOOP_MPI_SIZE"
 """Set by our own launcher: how many ranks it asked for."""
 STDIN_VARIABLE = "SCOOP_MPI_STDIN"
 """Set by our own launcher: a named pipe that carries its standard input."""
+TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
+"""Set by our own launcher: the terminal at which the root's prompt is to appear."""
+ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
+"""Set by our own launcher: the file into which the root then writes its process id."""
 
 
 def launched_rank(environ: Mapping[str, str] = os.environ) -> int | None:
@@ -66,12 +70,35 @@ def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
-    """On the root: reads what was piped to our launcher, if it was."""
+    """On the root: reads what was piped to our launcher, or typed at its terminal.
+
+    Raises:
+        LaunchError: that terminal is out of reach.
+    """
+    if TERMINAL_VARIABLE in environ:
+        _take_terminal(environ[TERMINAL_VARIABLE], environ[ROOT_PID_VARIABLE])
+        return
     path = environ.get(STDIN_VARIABLE)
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
     elif "HYDI_CONTROL_FD" in environ:
         leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
+
+
+def _take_terminal(path: str, pid_file: str) -> None:
+    try:
+        with open(pid_file, "w") as file:
+            file.write(str(os.getpid()))
+        terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    except OSError as error:
+        raise LaunchError(
+            f"the prompt is to appear at {path}, which the root on {os.uname().nodename} "
+            f"cannot open ({error.strerror}); start the job on the host where the root runs"
+        ) from None
+    sys.stdout.flush()
+    for stream in (1, 2):
+        os.dup2(terminal, stream)
+    _replace_stdin(terminal)
 
 
 def leave_stdin() -> None:

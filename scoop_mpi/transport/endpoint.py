@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
-from ..messages import Message
+from ..messages import BROKER, ROOT, Message
+from ..registry import Registry
 
 
 class Endpoint(Protocol):
@@ -30,16 +32,26 @@ class Endpoint(Protocol):
 
 
 class Alone:
-    """The endpoint of a world of one rank."""
+    """The endpoint of a process without others: its messages are answered on the spot.
 
-    rank = 1
+    Only what concerns constants is ever sent.
+    """
+
+    rank = ROOT
     size = 2
 
-    def send(self, dest: int, message: Message) -> None:
-        """Nobody hears it."""
+    def __init__(self) -> None:
+        self._registry = Registry([ROOT])
+        self._answers: deque[tuple[int, Message]] = deque()
 
-    def receive(self) -> None:
-        """Nobody speaks."""
+    def send(self, dest: int, message: Message) -> None:
+        """Asks the broker's table of constants, which is here."""
+        for _, answer in self._registry.handle(self.rank, message):
+            self._answers.append((BROKER, answer))
+
+    def receive(self) -> tuple[int, Message] | None:
+        """The next answer."""
+        return self._answers.popleft() if self._answers else None
 
     def progress(self) -> None:
         """Nothing to do."""

@@ -17,6 +17,7 @@ Threads
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import deque
 
@@ -30,7 +31,7 @@ with warnings.catch_warnings():
     from mpi4py import MPI  # noqa: E402  (rc must be set before this starts MPI)
 
 from ..codec import pack, unpack  # noqa: E402
-from ..messages import Message  # noqa: E402
+from ..messages import BROKER, Message  # noqa: E402
 
 BLOCK = 4096
 """Bytes in one block of a message too large for an MPI count."""
@@ -48,11 +49,18 @@ class MpiEndpoint:
         self.size: int = self._comm.Get_size()
         self.two_threads: bool = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
         """May two threads make MPI calls, one at a time?"""
+        self.broker_host = self._from_broker(os.uname().nodename)
         self._count_max = count_max
         self._status = MPI.Status()
         self._sending: deque[MPI.Request] = deque()
         self._receiving: deque[tuple[MPI.Request, int, int, bytearray]] = deque()
         self._block: MPI.Datatype = MPI.BYTE.Create_contiguous(BLOCK).Commit()
+
+    def _from_broker(self, text: str) -> str:
+        """``text`` of rank 0. All ranks are here at this moment, as Dup() needs them too."""
+        buffer = bytearray(text.encode()[:256].ljust(256, b"\0"))
+        self._comm.Bcast([buffer, MPI.BYTE], BROKER)
+        return buffer.rstrip(b"\0").decode(errors="replace")
 
     def send(self, dest: int, message: Message) -> None:
         """Starts sending; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""

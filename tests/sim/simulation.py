@@ -36,14 +36,14 @@ class SimulatedScheduler(Scheduler):
     """Keeps book of the foreign tasks it is running."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.running: list[tuple[int, int]] = []
+        self.running_foreign: list[tuple[int, int]] = []
         super().__init__(*args, **kwargs)
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
-        key = (task.owner, task.id)
-        self.running.append(key)
+        key = (task.owner, task.number)
+        self.running_foreign.append(key)
         super()._run_foreign(task)
-        self.running.remove(key)
+        self.running_foreign.remove(key)
 
 
 class Rank:
@@ -199,16 +199,16 @@ class Simulation:
 def _tasks_at(scheduler: SimulatedScheduler) -> list[tuple[int, int]]:
     """(owner, id) of the foreign tasks, and of the outcomes, that a rank holds."""
     trader = scheduler.trader
-    places = [(task.owner, task.id) for task in scheduler.backlog.foreign]
-    places += scheduler.running
-    places += [(task.owner, task.id) for task in trader._finished]
+    places = [(task.owner, task.number) for task in scheduler.backlog.foreign]
+    places += scheduler.running_foreign
+    places += [(task.owner, task.number) for task in trader._finished]
     places += [(owner, record.fields[0]) for owner, record in trader._records
                if record.fields[1] < 0]
     places += [(scheduler.rank, outcome.id) for outcome in trader._arrived if outcome.start < 0]
     places += [(scheduler.rank, id_) for id_, _ in trader._arrived_values]
     places += [(owner, outcome.id) for owner, outcome in trader._unsendable
                if outcome.start < 0]
-    for _, message in trader._inbox:
+    for _, message in [*trader._inbox, *trader._early]:
         places += _tasks_in(scheduler.rank, message)
     return places
 

@@ -18,7 +18,7 @@ def backlog():
 def add_own(backlog, count, func=abs, first=1):
     tasks = [Future(first + n, func, (n,), None) for n in range(count)]
     for task in tasks:
-        backlog.own[task.id] = task
+        backlog.own[task.number] = task
     return tasks
 
 
@@ -170,7 +170,7 @@ def test_unmeasured_tasks_are_given_one_by_one(backlog):
 def test_bundles_aim_at_a_time(backlog):
     add_own(backlog, 1000)
     backlog.estimates.learn("abs", BUNDLE_S / 20)
-    assert [task.id for task in backlog.give()] == list(range(1, 21))
+    assert [task.number for task in backlog.give()] == list(range(1, 21))
 
 
 def test_a_bundle_is_no_more_than_a_fair_share(backlog):
@@ -204,7 +204,7 @@ def test_a_task_that_must_travel_alone(backlog):
     backlog.alone.add(3)
     bundles = list(iter(backlog.give, None))
     assert [tasks[2]] in bundles
-    assert sorted(task.id for bundle in bundles for task in bundle) == list(range(1, 101))
+    assert sorted(task.number for bundle in bundles for task in bundle) == list(range(1, 101))
 
 
 def test_a_bundle_of_others_has_one_owner(backlog):

@@ -13,20 +13,30 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from lower layers. "" is the package itself.
 LAYERS = {
-    "errors": 0,
-    "messages": 1, "context": 1,
-    "codec": 2, "broker": 2, "future": 2, "mapcall": 2,
-    "backlog": 3, "parcels": 3, "transport": 3, "transport.endpoint": 3,
-    "trader": 4, "transport.memory": 4, "transport.mpi": 4,
-    "scheduler": 5,
-    "runtime": 6, "futures": 6,
-    "": 7, "program": 7, "launch": 7, "launch.world": 7,
-    "launch.mpiexec": 8, "rank": 8,
-    "launch.cli": 9,
-    "__main__": 10,
+    "errors": 0, "alias": 0,
+    "messages": 1, "fallbacks": 1,
+    "job": 2, "registry": 2, "mapcall": 2,
+    "context": 3, "broker": 3, "codec": 3,
+    "log": 4, "attributes": 4, "constants": 4,
+    "future": 5, "utils": 5,
+    "backlog": 6, "parcels": 6, "transport": 6, "transport.endpoint": 6,
+    "trader": 7, "transport.memory": 7, "transport.mpi": 7,
+    "scheduler": 8,
+    "completion": 9, "shared": 9, "strict": 9, "observe": 9,
+    "joins": 10, "instruments": 10,
+    "futures": 11, "runtime": 11,
+    "_types": 12, "": 12, "launch": 12, "launch.world": 12,
+    "prompt": 13, "launch.mpiexec": 13,
+    "program": 14,
+    "rank": 15,
+    "launch.cli": 16,
+    "__main__": 17,
 }
 # Only for annotations, under `if TYPE_CHECKING:`.
-UPWARD_FOR_TYPES = {("context", "scheduler")}
+UPWARD_FOR_TYPES = {
+    ("context", "scheduler"), ("attributes", "future"), ("attributes", "mapcall"),
+    ("future", "mapcall"),
+}
 
 # What code that does no input or output has no use for.
 IO_MODULES = {

@@ -135,7 +135,7 @@ def test_tasks_there_and_back(here, there):
     assert failed == []
     assert (message.owner, message.ids, message.estimate_s) == (1, (1, 2, 5), 0.25)
     received = there.unpack_tasks(over_the_wire(message))
-    assert [(t.id, t.owner) for t in received] == [(1, 1), (2, 1), (5, 1)]
+    assert [(t.number, t.owner) for t in received] == [(1, 1), (2, 1), (5, 1)]
     for one in received:
         one.run()
     assert [t.value for t in received] == [8, 255, 7]
@@ -162,7 +162,7 @@ def test_definitions_travel_with_the_first_tasks_only(here):
 def test_what_cannot_be_pickled_is_named(here, bad, names):
     message, [(failed, error)] = here.pack_tasks([bad()], 1, 2, 0.0)
     assert message is None
-    assert failed.id == 2
+    assert failed.number == 2
     assert isinstance(error, NotPicklableError)
     assert str(error).startswith(PREFIX)
     assert str(error).count(PREFIX) == 1
@@ -177,7 +177,7 @@ captured = (n for n in ())
 def test_one_bad_task_harms_no_other(here, there):
     tasks = [task(n, abs, LOCK if n in (2, 4) else -n) for n in range(1, 6)]
     message, failed = here.pack_tasks(tasks, 1, 2, 0.0)
-    assert [bad.id for bad, _ in failed] == [2, 4]
+    assert [bad.number for bad, _ in failed] == [2, 4]
     assert message.ids == (1, 3, 5)
     received = there.unpack_tasks(over_the_wire(message))
     for one in received:
@@ -195,7 +195,7 @@ def test_no_task_gets_lost_when_pickling_fails_once(here):
     tasks = [task(1, abs, -1), task(2, id, FirstTimeOnly())]
     message, failed = here.pack_tasks(tasks, 1, 2, 0.0)
     sent = message.ids if message else ()
-    assert sorted([*sent, *(bad.id for bad, _ in failed)]) == [1, 2]
+    assert sorted([*sent, *(bad.number for bad, _ in failed)]) == [1, 2]
 
 
 def test_no_task_gets_lost_that_is_too_deep_for_the_bundle(here):
@@ -216,7 +216,7 @@ def test_no_task_gets_lost_that_is_too_deep_for_the_bundle(here):
     for depth in range(low - 8, low + 1):
         message, failed = here.pack_tasks([task(1, id, nested(depth))], 1, 2, 0.0)
         sent = message.ids if message else ()
-        assert [*sent, *(bad.id for bad, _ in failed)] == [1]
+        assert [*sent, *(bad.number for bad, _ in failed)] == [1]
 
 
 def test_tasks_that_cannot_be_rebuilt_are_rejected(here, there):
@@ -357,7 +357,7 @@ def test_results_of_tasks_of_every_kind(here, there):
         run(1, abs, -1), run(2, list, "ab"), run(3, fail, Boom("x")), run(4, lambda: LOCK),
         run(5, lambda: lambda: 6), run(6, str, 7),
     ]
-    plain = [one for one in tasks if one.id in (1, 6)]
+    plain = [one for one in tasks if one.number in (1, 6)]
     outcomes = [outcome_of_task(one) for one in tasks if one not in plain]
     outcomes.append(Outcome(9, 0, 0.0, [1], None, 1))
     message = over_the_wire(there.pack_results(plain, [there.record(one) for one in outcomes]))

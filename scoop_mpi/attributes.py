@@ -1,0 +1,202 @@
+"""What SCOOP's futures tell of themselves, computed when a program asks.
+
+Nothing here costs a task anything. What a worker does not measure of each task is told
+as well as it is known: see :attr:`ScoopAttributes.executionTime`. With ``--debug``
+all is measured.
+
+Source: SCOOP 0.7, ``scoop._types.Future``.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from . import context
+from .job import WorkerName, worker_name
+from .messages import ROOT
+
+if TYPE_CHECKING:
+    from .future import Future
+    from .mapcall import Chunk
+
+TaskId = tuple[WorkerName, int]
+
+
+class CallbackType:
+    """On which worker a callback runs: on the one that made the future, or that ran it."""
+
+    standard = "standard"
+    universal = "universal"
+
+
+class CallbackEntry(NamedTuple):
+    """A callback as SCOOP's futures list it."""
+
+    func: Callable[..., object]
+    callbackType: str
+    groupID: Any
+
+
+class StopWatch:
+    """Seconds that pass, not counting those while it is halted (SCOOP's)."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def get(self) -> float:
+        """The seconds so far."""
+        return self.totalTime + (0 if self.halted else time.time() - self.startTime)
+
+    def halt(self) -> None:
+        """Stops it."""
+        self.totalTime = self.get()
+        self.halted = True
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        self.halted = False
+        self.startTime = time.time()
+
+    def reset(self) -> None:
+        """Starts it anew, from 0."""
+        self.totalTime = 0.0
+        self.halted = False
+        self.startTime = time.time()
+
+
+def id_of(work: Future[Any] | Chunk | None) -> TaskId:
+    """The id of what runs: a task, a map call for its items, the program for None."""
+    if work is None:
+        return worker_name(ROOT), 0
+    owner = getattr(work, "owner", None)
+    rank = context.current().rank if owner is None else owner
+    return worker_name(rank), work.map_id if hasattr(work, "map_id") else work.number
+
+
+class ScoopAttributes:
+    """The part of a future that only programs written for SCOOP use."""
+
+    __slots__ = ()
+
+    @property
+    def _me(self) -> Future[Any]:
+        return cast("Future[Any]", self)
+
+    def __lt__(self, other: Future[Any]) -> bool:
+        """Futures are ordered by creation."""
+        return self._me.number < other.number
+
+    @property
+    def id(self) -> TaskId:
+        """(worker that created it, its number there): unique in the pool."""
+        return id_of(self._me)
+
+    @property
+    def parentId(self) -> TaskId:
+        """The id of the task that created this one; of the program: (root, 0).
+
+        Tasks created by an item of a ``map`` have the map's id for parent.
+        """
+        return id_of(self._me.parent)
+
+    @property
+    def children(self) -> dict[Future[Any], None]:
+        """Futures that this task created here and that are not done."""
+        found = [one._me for one in gc.get_referrers(self) if isinstance(one, ScoopAttributes)]
+        return {one: None for one in sorted(found) if one.parent is self and not one.isDone}
+
+    @property
+    def executor(self) -> tuple[WorkerName, Any] | None:
+        """(worker that runs or ran it, group of its first callback); None: nobody yet."""
+        me = self._me
+        rank: int | None = getattr(me, "ran_on", None)
+        if rank is None:
+            if me.state.name not in ("RUNNING", "FINISHED"):
+                return None
+            rank = context.current().rank
+        groups = [entry.groupID for entry in self.callback]
+        return worker_name(rank), groups[0] if groups else None
+
+    @property
+    def creationTime(self) -> str:
+        """When it was created, as ``time.ctime()`` gives it; to about a second."""
+        return time.ctime(time.time() - (context.current().clock() - self._created_at()))
+
+    @property
+    def waitTime(self) -> float:
+        """Seconds from creation to the call; 0.0 if whoever waited for it made the call."""
+        began_at: float | None = getattr(self._me, "began_at", None)
+        return 0.0 if began_at is None else max(0.0, began_at - self._created_at())
+
+    @property
+    def executionTime(self) -> float:
+        """Seconds that the call took; 0.0 before its end.
+
+        Short calls are not timed one by one: theirs is the mean of such calls.
+        """
+        if not self.isDone:
+            return 0.0
+        measured: float | None = getattr(self._me, "elapsed_s", None)
+        if measured is None:
+            return context.current().typical_time(self._me.func)
+        return measured
+
+    @property
+    def stopWatch(self) -> StopWatch:
+        """Measures since the creation; when the call is over, it shows what that took."""
+        watch = StopWatch()
+        watch.startTime -= context.current().clock() - self._created_at()
+        if self.isDone:
+            watch.halted = True
+            watch.totalTime = self.executionTime
+        return watch
+
+    @property
+    def isDone(self) -> bool:
+        """Is it done? Unlike ``done()``, does not take in messages first."""
+        return self._me.state.name in ("FINISHED", "CANCELLED")
+
+    @property
+    def resultValue(self) -> Any:
+        """What the call returned; None before."""
+        return self._me.value
+
+    @property
+    def exceptionValue(self) -> BaseException | None:
+        """What the call raised, if it did; a ``CancelledError`` if it was cancelled."""
+        return CancelledError() if self._me.state.name == "CANCELLED" else self._me.error
+
+    @property
+    def exceptionTraceback(self) -> str | None:
+        """The traceback of that, as text, the remote one included."""
+        error = self._me.error
+        if error is None:
+            return None
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+    @property
+    def callback(self) -> list[CallbackEntry]:
+        """Its callbacks, in the order in which they were added."""
+        return self._me.callback_entries()
+
+    @property
+    def callable(self) -> Callable[..., Any]:
+        """The function of the task."""
+        return self._me.func
+
+    @property
+    def kargs(self) -> dict[str, Any]:
+        """Its keyword arguments; none after the call."""
+        return self._me.kwargs or {}
+
+    def _created_at(self) -> float:
+        """On the scheduler's clock. Of a task of another worker: when it began here."""
+        scheduler = context.current()
+        if hasattr(self, "owner"):
+            return float(getattr(self, "began_at", scheduler.clock()))
+        return scheduler.creation_time(self._me.number)

@@ -1,0 +1,195 @@
+"""The shared constants that a worker knows: the worker's side of ``registry``.
+
+The broker's messages may come in any order. Each definition (``serial``) reaches each
+worker exactly once as VARIABLE (its author: as DEFINED), and maybe before that as the
+answer to a question. So:
+
+    copies that come after that one are out of date and dropped;
+    FORGET for one that has not come yet is kept, and answered when it comes.
+
+Two threads call :meth:`Constants.arrive` and :meth:`Constants.forget`, under the lock of
+``trader``; all else, and all that runs user code (unpickling), is for the first thread.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .codec import Codec
+from .errors import NotPicklableError
+from .messages import Constant, Defined, Forget, Variable
+
+
+class _Prefix:
+    """A set of numbers from 1 on, in which all up to some point are found sooner or later."""
+
+    def __init__(self) -> None:
+        self.reached = 0
+        """All numbers up to this one are in the set."""
+        self._beyond: set[int] = set()
+
+    def add(self, number: int) -> None:
+        self._beyond.add(number)
+        while self.reached + 1 in self._beyond:
+            self.reached += 1
+            self._beyond.discard(self.reached)
+
+    def __contains__(self, number: int) -> bool:
+        return number <= self.reached or number in self._beyond
+
+
+class _Held:
+    """One constant, unpickled when it is first read."""
+
+    def __init__(self, serial: int, constant: Constant) -> None:
+        self.serial = serial
+        self.owner = constant.owner
+        self.packed: Constant | None = constant
+        self.value: Any = None
+
+
+class Constants:
+    """What one worker knows of the pool's constants."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.newest_epoch = 0
+        """What a task that is created here may rely on (``messages.Variable``)."""
+        self._codec = codec
+        self._held: dict[str, _Held] = {}
+        self._seen = _Prefix()
+        self._epochs = _Prefix()
+        self._dying: dict[int, set[str]] = {}
+        self._defining: dict[int, tuple[Constant, ...]] = {}
+        self._fresh: deque[tuple[int, tuple[Constant, ...]]] = deque()
+        self._published: dict[str, Any] = {}
+        self._waiting: list[Callable[[], None]] = []
+
+    # -- what arrives (two threads) ----------------------------------------
+
+    def arrive(self, message: Variable) -> list[str]:
+        """Takes constants in; returns the names of those that are gone again already."""
+        if message.serial in self._seen:
+            return []  # a copy that came late
+        self._seen.add(message.serial)
+        dying = self._dying.pop(message.serial, set())
+        self._keep(message.serial, message.constants, dying)
+        self._fresh.append((message.epoch, message.constants))
+        return sorted(dying)
+
+    def arrive_early(self, serial: int, constants: tuple[Constant, ...]) -> None:
+        """Takes in a copy that was asked for; the one that everybody gets may be under way."""
+        if serial not in self._seen:
+            self._keep(serial, constants, self._dying.get(serial, set()))
+
+    def defined(self, message: Defined) -> list[str]:
+        """An own definition was accepted, or not; otherwise as :meth:`arrive`."""
+        constants = self._defining.pop(message.ticket)
+        if message.taken:
+            return []
+        return self.arrive(Variable(message.serial, message.epoch, constants, ()))
+
+    def _keep(self, serial: int, constants: tuple[Constant, ...], dying: set[str]) -> None:
+        for constant in constants:
+            held = self._held.get(constant.name)
+            if constant.name not in dying and (held is None or held.serial != serial):
+                self._held[constant.name] = _Held(serial, constant)
+
+    def forget(self, message: Forget) -> bool:
+        """Drops a constant; False if it has not come yet, so that it is dropped then."""
+        held = self._held.get(message.name)
+        if held is not None and held.serial == message.serial:
+            del self._held[message.name]
+        if message.serial in self._seen:
+            return True
+        self._dying.setdefault(message.serial, set()).add(message.name)
+        return False
+
+    # -- what tasks ask (one thread) ---------------------------------------
+
+    def define(self, ticket: int, constants: tuple[Constant, ...]) -> None:
+        """Remembers what an own DEFINE is about, until it is answered."""
+        self._defining[ticket] = constants
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._held
+
+    def names(self) -> list[str]:
+        """The names of the constants that are here."""
+        return list(self._held)
+
+    def owner(self, name: str) -> int | None:
+        """The rank that defined a constant; None if there is none of that name."""
+        held = self._held.get(name)
+        return None if held is None else held.owner
+
+    def value(self, name: str) -> Any:
+        """The value of a constant that is here; None if it has just gone.
+
+        Raises:
+            NotPicklableError: it cannot be rebuilt on this rank.
+        """
+        held = self._held.get(name)
+        if held is None:
+            return None
+        if held.packed is not None:
+            constant = held.packed
+            self._codec.learn(constant.definitions)
+            try:
+                held.value = self._codec.loads(constant.pickled)
+            except Exception as error:
+                raise NotPicklableError(
+                    f"the constant {name}, which could not be rebuilt here: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            held.packed = None
+        return held.value
+
+    def tell_news(self, wake: Callable[[], None]) -> None:
+        """``wake`` is called once, when further constants have come or gone."""
+        self._waiting.append(wake)
+
+    # -- announcements (one thread) ----------------------------------------
+
+    def knows(self, epoch: int) -> bool:
+        """True if a task of that epoch may start here."""
+        return epoch <= self._epochs.reached
+
+    def announce(self) -> None:
+        """Makes what has arrived known to tasks, and wakes those who wait for it.
+
+        Callable constants become globals of the program, as in SCOOP.
+        """
+        while self._fresh:
+            epoch, constants = self._fresh.popleft()
+            for constant in constants:
+                if constant.is_callable and constant.name in self._held:
+                    self._publish(constant.name)
+            if epoch:
+                self._epochs.add(epoch)
+                self.newest_epoch = max(self.newest_epoch, epoch)
+        self._wake()
+
+    def withdraw(self, name: str) -> None:
+        """A constant has gone; so does the global of that name, if it is ours."""
+        value = self._published.pop(name, None)
+        program = vars(sys.modules["__main__"])
+        if value is not None and program.get(name) is value:
+            del program[name]
+        self._wake()
+
+    def _publish(self, name: str) -> None:
+        try:
+            value = self.value(name)
+        except NotPicklableError:
+            return  # told to whoever reads it
+        program = vars(sys.modules["__main__"])
+        if program.get(name) is not value:
+            program[name] = self._published[name] = value
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()

@@ -1,0 +1,86 @@
+"""A scheduler that looks closely, for ``--strict``, ``--debug`` and ``--profile``.
+
+It puts wrappers around the functions of tasks when they are created, and so leaves
+the plain scheduler as fast as it is. All ranks of a job have the same one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from .attributes import id_of
+from .codec import Codec
+from .future import Future
+from .job import Job, worker_name
+from .mapcall import MapCall
+from .observe import Observed, Observer
+from .scheduler import Idler, Parked, Scheduler
+from .strict import Strict
+from .transport.endpoint import Endpoint
+
+T = TypeVar("T")
+
+
+class InstrumentedScheduler(Scheduler):
+    """See :class:`scoop_mpi.scheduler.Scheduler`."""
+
+    def __init__(
+        self, endpoint: Endpoint, codec: Codec, clock: Callable[[], float], idler: Idler,
+        alone: bool = False, *, job: Job,
+    ) -> None:
+        self._strict = job.settings.strict
+        self._observes = job.settings.debug or job.settings.profile
+        self.observer = Observer(job, self._queue)
+        super().__init__(endpoint, codec, clock, idler, alone)
+
+    def submit(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> Future[Any]:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.submit`."""
+        return super().submit(self._wrapped(func, is_map=False), args, kwargs)
+
+    def open_map(
+        self, func: Callable[..., Any], inputs: Iterator[Any], starred: bool,
+        chunksize: int | None, buffersize: int | None,
+    ) -> MapCall:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.open_map`."""
+        func = self._wrapped(func, is_map=True)
+        return super().open_map(func, inputs, starred, chunksize, buffersize)
+
+    def guarded(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.guarded`."""
+        return Strict(func) if self._strict else func
+
+    def park(self, parked: Parked, deadline: float | None = None) -> None:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.park`."""
+        before = self.observer.parked()
+        try:
+            super().park(parked, deadline)
+        finally:
+            self.observer.resumed(before)
+
+    def run_program(self, run: Callable[[], T]) -> T:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.run_program`."""
+        self.observer.program_begins()
+        try:
+            return run()
+        finally:
+            self.observer.program_ends()
+
+    def close(self) -> None:
+        """Writes what was observed."""
+        if self._observes:
+            self.observer.write()
+
+    def _wrapped(self, func: Callable[..., Any], is_map: bool) -> Callable[..., Any]:
+        func = self.guarded(func)
+        if self._observes:
+            me = str(worker_name(self.rank)), self.created + 1
+            owner, number = id_of(self.running)
+            func = Observed(func, me, (str(owner), number), time.time(), is_map)
+        return func
+
+    def _queue(self) -> tuple[int, float]:
+        return self.backlog.size()

@@ -1,0 +1,47 @@
+"""The interactive prompt on the root (``-i``).
+
+What is typed there is part of the program: functions travel to the workers by value,
+so they are used as they were when the call was made.
+"""
+
+from __future__ import annotations
+
+import code
+import sys
+from typing import Any
+
+from . import __version__, context, futures, shared
+
+
+def interact(namespace: dict[str, Any]) -> None:
+    """Reads and runs statements until the end of input.
+
+    Args:
+        namespace: the program's globals.
+
+    Raises:
+        SystemExit: one was typed.
+    """
+    import scoop_mpi
+
+    for name, module in ("futures", futures), ("shared", shared), ("scoop_mpi", scoop_mpi):
+        namespace.setdefault(name, module)
+    if sys.stdin.isatty():
+        _edit_lines(namespace)
+    workers = context.job().workers
+    console = code.InteractiveConsole(namespace, filename="<prompt>")
+    console.interact(
+        f"scoop_mpi {__version__} with {workers} worker{'s' * (workers != 1)}, Python "
+        f"{sys.version.split()[0]}. Here are futures, shared and scoop_mpi.", exitmsg="",
+    )
+
+
+def _edit_lines(namespace: dict[str, Any]) -> None:
+    """Line editing and completion, where Python has them."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:
+        return
+    readline.set_completer(rlcompleter.Completer(namespace).complete)
+    readline.parse_and_bind("tab: complete")

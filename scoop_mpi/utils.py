@@ -1,0 +1,161 @@
+"""What programs import from ``scoop.utils``: the hosts of the job, and small helpers.
+
+Source: SCOOP 0.7, ``scoop.utils``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .errors import LaunchError
+from .log import logger, set_verbosity
+
+Hosts = list[tuple[str, int]]
+"""(host, number of workers), in the order of their first mention."""
+
+loopbackReferences = ["127.0.0.1", "localhost", "::1"]
+localHostnames = [*loopbackReferences, os.uname().nodename.split(".")[0]]
+
+
+def getCPUcount() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def getEnv() -> str:
+    """The batch system that runs this job: SLURM, PBS, SGE, or other."""
+    if "SLURM_NODELIST" in os.environ or "SLURM_JOB_NODELIST" in os.environ:
+        return "SLURM"
+    if "PBS_NODEFILE" in os.environ:
+        return "PBS"
+    if "PE_HOSTFILE" in os.environ:
+        return "SGE"
+    return "other"
+
+
+def getHosts(filename: str | None = None, hostlist: Sequence[Any] | None = None) -> Hosts:
+    """The hosts from a file, or from a list, or from the batch system, or this one."""
+    if filename:
+        return getHostsFromFile(filename)
+    if hostlist:
+        return getHostsFromList(hostlist)
+    return {"SLURM": getHostsFromSLURM, "PBS": getHostsFromPBS, "SGE": getHostsFromSGE,
+            "other": getDefaultHosts}[getEnv()]()
+
+
+def getHostsFromFile(filename: str) -> Hosts:
+    """The hosts in a file: a line for each, with the number of its workers (default 1).
+
+    Raises:
+        LaunchError: the file cannot be read, or a line is neither.
+    """
+    hosts: Hosts = []
+    try:
+        with open(filename) as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise LaunchError(f"cannot read the hostfile {filename}: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if len(words) > 2 or (len(words) == 2 and not words[1].isdecimal()):
+            raise LaunchError(f"{filename}, line {number}: {line.strip()!r} is not a host's "
+                              "name and, maybe, its number of workers")
+        hosts.append((words[0], int(words[1]) if len(words) == 2 else 1))
+    return hosts
+
+
+def getHostsFromList(hostlist: Iterable[Any]) -> Hosts:
+    """The hosts named in a list, once for each worker, or given as pairs."""
+    counted: Counter[str] = Counter()
+    for host in hostlist:
+        name, workers = (host, 1) if isinstance(host, str) else host
+        counted[name] += int(workers)
+    return list(counted.items())
+
+
+def getHostsFromSLURM() -> Hosts:
+    """The hosts of this SLURM job."""
+    environ = os.environ
+    names = expand_hostlist(environ.get("SLURM_JOB_NODELIST") or environ["SLURM_NODELIST"])
+    tasks: list[int] = []
+    per_node = environ.get("SLURM_TASKS_PER_NODE") or environ.get("SLURM_JOB_CPUS_PER_NODE", "1")
+    for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", per_node):
+        tasks += [int(count)] * int(times or 1)
+    tasks += [tasks[-1]] * (len(names) - len(tasks))
+    return list(zip(names, tasks))
+
+
+def expand_hostlist(text: str) -> list[str]:
+    """The names in a SLURM host list: ``n[01-03,7],login`` is n01, n02, n03, n7, login."""
+    names: list[str] = []
+    for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
+        names += _expand(part)
+    return names
+
+
+def _expand(part: str) -> list[str]:
+    match = re.fullmatch(r"([^\[]*)\[([^\]]*)\](.*)", part)
+    if match is None:
+        return [part]
+    before, ranges, after = match.groups()
+    names: list[str] = []
+    for one in ranges.split(","):
+        first, _, last = one.partition("-")
+        numbers = range(int(first), int(last or first) + 1)
+        names += [f"{before}{number:0{len(first)}}" for number in numbers]
+    return [name + rest for name in names for rest in _expand(after)]
+
+
+def getHostsFromPBS() -> Hosts:
+    """The hosts of this PBS or Torque job."""
+    with open(os.environ["PBS_NODEFILE"]) as file:
+        return getHostsFromList(file.read().split())
+
+
+def getHostsFromSGE() -> Hosts:
+    """The hosts of this SGE job."""
+    with open(os.environ["PE_HOSTFILE"]) as file:
+        return [(line.split()[0], int(line.split()[1])) for line in file if line.strip()]
+
+
+def getWorkerQte(hosts: Hosts) -> int:
+    """The number of workers that the batch system, or else the hosts, have room for."""
+    for name in ("SLURM_NTASKS", "PBS_NP", "NSLOTS"):
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
+    return sum(workers for _, workers in hosts)
+
+
+def getDefaultHosts() -> Hosts:
+    """This host, with a worker for each core."""
+    return [("127.0.0.1", getCPUcount())]
+
+
+def groupTogether(in_list: Iterable[Any]) -> list[Any]:
+    """The elements with equal ones next to each other, in the order of their first."""
+    return list(Counter(in_list).elements())
+
+
+def externalHostname(hosts: Hosts) -> str:
+    """The name by which other hosts know the first one."""
+    if hosts[0][0] in localHostnames and len(hosts) > 1:
+        return os.uname().nodename
+    return hosts[0][0]
+
+
+def initLogging(verbosity: int = 0, name: str = "SCOOP") -> logging.Logger:
+    """SCOOP's logger, at that verbosity."""
+    set_verbosity(verbosity)
+    return logger
+
+
+def isStr(string: object) -> bool:
+    """Is it text?"""
+    return isinstance(string, str)
