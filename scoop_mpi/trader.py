@@ -303,7 +303,8 @@ class Trader:
         with self._exchanging:
             return bool(
                 self._backlog or self.sent or self.has_mail() or self._finished
-                or self._records or self._early or any(call.unfinished for call in self.maps.values())
+                or self._records or self._early
+                or any(call.unfinished for call in self.maps.values())
             )
 
     def has_mail(self) -> bool:
