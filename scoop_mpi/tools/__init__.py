@@ -1,0 +1,1 @@
+"""Commands for after the job: ``python -m scoop_mpi.tools.NAME``."""
