@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Union, cast
 
 from . import context
 from .job import WorkerName, worker_name
@@ -22,9 +22,11 @@ from .messages import ROOT
 
 if TYPE_CHECKING:
     from .future import Future
-    from .mapcall import Chunk
 
 TaskId = tuple[WorkerName, int]
+Work = Union[int, tuple[int, int], None]
+"""What a worker runs: the number of an own task, (owner, number) of another worker's task
+or of a map, None for the program. (A reference would keep all ancestors of a task alive.)"""
 
 
 class CallbackType:
@@ -69,13 +71,12 @@ class StopWatch:
         self.startTime = time.time()
 
 
-def id_of(work: Future[Any] | Chunk | None) -> TaskId:
-    """The id of what runs: a task, a map call for its items, the program for None."""
+def id_of(work: Work) -> TaskId:
+    """The id of what runs or has run: a task, a map call for its items, the program."""
     if work is None:
         return worker_name(ROOT), 0
-    owner = getattr(work, "owner", None)
-    rank = context.current().rank if owner is None else owner
-    return worker_name(rank), work.map_id if hasattr(work, "map_id") else work.number
+    owner, number = work if isinstance(work, tuple) else (context.current().rank, work)
+    return worker_name(owner), number
 
 
 class ScoopAttributes:
@@ -87,6 +88,11 @@ class ScoopAttributes:
     def _me(self) -> Future[Any]:
         return cast("Future[Any]", self)
 
+    @property
+    def _key(self) -> Work:
+        owner = getattr(self, "owner", None)
+        return self._me.number if owner is None else (owner, self._me.number)
+
     def __lt__(self, other: Future[Any]) -> bool:
         """Futures are ordered by creation."""
         return self._me.number < other.number
@@ -94,7 +100,7 @@ class ScoopAttributes:
     @property
     def id(self) -> TaskId:
         """(worker that created it, its number there): unique in the pool."""
-        return id_of(self._me)
+        return id_of(self._key)
 
     @property
     def parentId(self) -> TaskId:
@@ -107,8 +113,9 @@ class ScoopAttributes:
     @property
     def children(self) -> dict[Future[Any], None]:
         """Futures that this task created here and that are not done."""
-        found = [one._me for one in gc.get_referrers(self) if isinstance(one, ScoopAttributes)]
-        return {one: None for one in sorted(found) if one.parent is self and not one.isDone}
+        found = [one._me for one in gc.get_objects() if isinstance(one, ScoopAttributes)]
+        return {one: None for one in sorted(found)
+                if one.parent == self._key and not one.isDone}
 
     @property
     def executor(self) -> tuple[WorkerName, Any] | None:

@@ -55,8 +55,6 @@ class Constants:
     """What one worker knows of the pool's constants."""
 
     def __init__(self, codec: Codec) -> None:
-        self.newest_epoch = 0
-        """What a task that is created here may rely on (``messages.Variable``)."""
         self._codec = codec
         self._held: dict[str, _Held] = {}
         self._seen = _Prefix()
@@ -153,6 +151,11 @@ class Constants:
 
     # -- announcements (one thread) ----------------------------------------
 
+    @property
+    def newest_epoch(self) -> int:
+        """What a task that is created here may rely on (``messages.Variable``)."""
+        return self._epochs.reached
+
     def knows(self, epoch: int) -> bool:
         """True if a task of that epoch may start here."""
         return epoch <= self._epochs.reached
@@ -169,7 +172,6 @@ class Constants:
                     self._publish(constant.name)
             if epoch:
                 self._epochs.add(epoch)
-                self.newest_epoch = max(self.newest_epoch, epoch)
         self._wake()
 
     def withdraw(self, name: str) -> None:

@@ -19,17 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from greenlet import GreenletExit
 
 from . import context
-from .attributes import CallbackEntry, CallbackType, ScoopAttributes
+from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
 from .errors import NotPicklableError
 from .log import logger
-
-if TYPE_CHECKING:
-    from .mapcall import Chunk
 
 T = TypeVar("T")
 
@@ -89,7 +86,7 @@ class Future(ScoopAttributes, Generic[T]):
 
     def __init__(
         self, number: int, func: Callable[..., T], args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None, parent: Future[Any] | Chunk | None = None,
+        kwargs: dict[str, Any] | None, parent: Work = None,
     ) -> None:
         self.number = number
         self.func = func

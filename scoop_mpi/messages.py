@@ -89,7 +89,8 @@ class Results(NamedTuple):
 
     ``values`` holds a pickled list, the values of the tasks ``ids`` (the common case:
     they returned something plain, after ``elapsed_s`` seconds on average). ``records``
-    holds the pickled rest: chunks, exceptions, other values (``parcels``).
+    holds the pickled rest: chunks, exceptions, other values (``parcels``). ``epoch`` as in
+    :class:`Tasks`: whoever hears of a task's end may rely on the constants it defined.
     """
 
     ids: tuple[int, ...]
@@ -97,6 +98,7 @@ class Results(NamedTuple):
     values: bytes
     records: bytes
     definitions: tuple[Definition, ...]
+    epoch: int = 0
 
 
 class Rejected(NamedTuple):

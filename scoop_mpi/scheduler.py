@@ -36,6 +36,7 @@ from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
 
+from .attributes import Work
 from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
@@ -136,8 +137,8 @@ class Scheduler:
         self.backlog = Backlog(self.workers)
         self.trader = Trader(endpoint, Parcels(codec, endpoint.rank), self.backlog)
         self.codec = codec
-        self.running: Future[Any] | Chunk | None = None
-        """What runs on the thread of tasks; None: the program, or nothing."""
+        self.running: Work = None
+        """What runs on the thread of tasks."""
         self.running_chunk: Chunk | None = None
         self.created = 0
         """Tasks and maps created so far; the last id given out."""
@@ -383,12 +384,14 @@ class Scheduler:
         if work is None:
             return False
         self._depth = 0
-        self.running = work
         if isinstance(work, Chunk):
+            self.running = work.owner, work.map_id
             self._run_chunk(work)
         elif isinstance(work, ForeignTask):
+            self.running = work.owner, work.number
             self._run_foreign(work)
         else:
+            self.running = work.number
             self._run_timed(work)
         self.running = None
         if work.error is not None:
@@ -406,7 +409,7 @@ class Scheduler:
             raise error
 
     def _run_inline(self, future: Future[Any]) -> None:
-        outer, self.running = self.running, future
+        outer, self.running = self.running, future.number
         if self._depth:
             self._depth += 1
             future.run()

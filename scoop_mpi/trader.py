@@ -167,7 +167,8 @@ class Trader:
             owner, record = self._records.popleft()
             by_owner.setdefault(owner, ([], []))[1].append(record)
         for owner, (tasks, records) in by_owner.items():
-            self._endpoint.send(owner, self._parcels.pack_results(tasks, records))
+            message = self._parcels.pack_results(tasks, records)
+            self._endpoint.send(owner, message._replace(epoch=self.constants.newest_epoch))
 
     def _feed(
         self, keep: int, share: bool, on_shortage: Callable[[], None] | None
@@ -339,7 +340,7 @@ class Trader:
 
     def _handle(self, source: int, message: Message) -> None:
         match message:
-            case Tasks() | ChunkMessage() if not self.constants.knows(message.epoch):
+            case Tasks() | ChunkMessage() | Results() if not self.constants.knows(message.epoch):
                 self._early.append((source, message))
             case Tasks():
                 self._accept_tasks(source, message)
@@ -353,6 +354,9 @@ class Trader:
                 self._announce()
             case Defined() | Found() | Undefined():
                 self._announce()
+                if isinstance(message, Defined) and not self.constants.knows(message.epoch):
+                    self._early.append((source, message))
+                    return
                 self._answers[message.ticket] = message
                 self.questions.pop(message.ticket)()
             case Forget(name):
@@ -369,10 +373,12 @@ class Trader:
                 assert_never(message)
 
     def _announce(self) -> None:
-        """Constants have come; maybe some that tasks were waiting for."""
+        """Constants have come; maybe some that messages were waiting for."""
+        before = self.constants.newest_epoch
         self.constants.announce()
-        early, self._early = self._early, []
-        self._inbox.extendleft(reversed(early))
+        if self.constants.newest_epoch > before:
+            early, self._early = self._early, []
+            self._inbox.extendleft(reversed(early))
 
     def _accept_tasks(self, source: int, message: Tasks) -> None:
         self._was_fed(source)

@@ -173,6 +173,5 @@ def _durations(axes: Axes, statistics: Statistics) -> None:
     axes.set(title="Time that calls took (waiting included)", ylabel="time (s)")
 
 
-
 if __name__ == "__main__":
     sys.exit(main())
