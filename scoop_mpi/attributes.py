@@ -1,8 +1,8 @@
 """What SCOOP's futures tell of themselves, computed when a program asks.
 
 Nothing here costs a task anything. What a worker does not measure of each task is told
-as well as it is known: see :attr:`ScoopAttributes.executionTime`. With ``--debug``
-all is measured.
+as well as it is known: see :attr:`ScoopAttributes.executionTime`. The files that
+``--debug`` writes have the times of every single call.
 
 Source: SCOOP 0.7, ``scoop._types.Future``.
 """

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .codec import Codec, MissingDefinition
+from .codec import PROGRAM_MODULE, Codec, MissingDefinition
 from .errors import NotPicklableError, RemoteTraceback, TaskError
 from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
@@ -272,6 +272,7 @@ class Parcels:
     def _pack_error(self, error: BaseException, found: dict[bytes, bytes]) -> tuple[Any, ...]:
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+        name = re.sub(rf"^{PROGRAM_MODULE}\b", "__main__", name)
         try:
             pickled: bytes | None = self.codec.dumps(error, found)
         except Exception:
