@@ -13,6 +13,7 @@ cloudpickle is imported when first needed; most programs never do.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import sys
@@ -195,6 +196,11 @@ def _reduce_file(file: io.BufferedReader) -> Any:
         file.seek(position)
 
 
+def _has_own_reducer(obj: Any) -> bool:
+    """True for a class whose metaclass has told pickle how (those of DEAP's ``creator``)."""
+    return isinstance(obj, type) and type(obj) in copyreg.dispatch_table
+
+
 class _Pickler(pickle.Pickler):
     """Plain pickle, but functions and classes go by value where they must.
 
@@ -207,6 +213,8 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
+        if _has_own_reducer(obj):
+            return NotImplemented
         if isinstance(obj, (FunctionType, type)) and not self._codec.importable(obj):
             if isinstance(obj, type) and obj.__module__ in ("builtins", "types"):
                 return NotImplemented  # type(None) and its like, which pickle knows
@@ -233,6 +241,8 @@ def _value_pickler() -> type[Any]:
                 self._codec = codec
 
             def reducer_override(self, obj: Any) -> Any:
+                if _has_own_reducer(obj):
+                    return NotImplemented
                 if isinstance(obj, (FunctionType, type)) and self._codec.importable(obj):
                     return NotImplemented
                 if isinstance(obj, io.BufferedReader):
