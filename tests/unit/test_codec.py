@@ -1,6 +1,7 @@
 """What pickles how: by reference, by value, once a rank; the wire form of messages."""
 
 import collections
+import copyreg
 import functools
 import hashlib
 import operator
@@ -490,3 +491,34 @@ def test_loading_inside_of_loading(monkeypatch):
     receiver.learn(found.items())
     inner, last = receiver.loads(outer)
     assert (inner(), last()) == (42, 43)
+
+
+class Meta(type):
+    """A metaclass that makes its classes from other arguments than type, as DEAP's does."""
+
+    def __new__(cls, name, base):
+        return super().__new__(cls, name, (base,), {})
+
+    def __init__(cls, name, base):
+        cls.made_of = (name, base)
+
+
+def make_class(name, base):
+    """What Meta's reducer calls: like DEAP's ``creator.create``, it replaces the global."""
+    made = globals()[name] = Meta(name, base)
+    return made
+
+
+copyreg.pickle(Meta, lambda cls: (make_class, cls.made_of))
+
+
+@pytest.mark.parametrize("with_a_type_for_cloudpickle", [False, True])
+def test_a_metaclass_with_a_reducer_is_asked(with_a_type_for_cloudpickle):
+    codec = Codec()
+    old = make_class("Point", list)([1])
+    make_class("Point", list)  # the global is another class now
+    sent = [old, {1: 2}.keys() if with_a_type_for_cloudpickle else None]
+    found = {}
+    received, _ = codec.loads(codec.dumps(sent, found))
+    assert received == [1] and type(received).__name__ == "Point"
+    assert not found
