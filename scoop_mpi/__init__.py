@@ -77,3 +77,7 @@ def __getattr__(name: str) -> Any:
         case "CONFIGURATION":
             return {"headless": job.running and not job.program, "backend": "MPI"}
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

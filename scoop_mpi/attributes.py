@@ -79,6 +79,13 @@ def id_of(work: Work) -> TaskId:
     return worker_name(owner), number
 
 
+class Wrapper:
+    """Stands in for a task's function, ``func``, to do something around its calls."""
+
+    def __init__(self, func: Callable[..., Any]) -> None:
+        self.func = func
+
+
 class ScoopAttributes:
     """The part of a future that only programs written for SCOOP use."""
 
@@ -136,17 +143,17 @@ class ScoopAttributes:
 
     @property
     def waitTime(self) -> float:
-        """Seconds from creation to the call; 0.0 if whoever waited for it made the call."""
+        """Seconds from creation to the call; 0.0 if that was not measured (see executionTime)."""
         began_at: float | None = getattr(self._me, "began_at", None)
         return 0.0 if began_at is None else max(0.0, began_at - self._created_at())
 
     @property
     def executionTime(self) -> float:
-        """Seconds that the call took; 0.0 before its end.
+        """Seconds that the call took; 0.0 before its end, or if it was cancelled.
 
         Short calls are not timed one by one: theirs is the mean of such calls.
         """
-        if not self.isDone:
+        if self._me.state.name != "FINISHED":
             return 0.0
         measured: float | None = getattr(self._me, "elapsed_s", None)
         if measured is None:
@@ -194,7 +201,10 @@ class ScoopAttributes:
     @property
     def callable(self) -> Callable[..., Any]:
         """The function of the task."""
-        return self._me.func
+        func: Any = self._me.func
+        while isinstance(func, Wrapper):
+            func = func.func
+        return cast("Callable[..., Any]", func)
 
     @property
     def kargs(self) -> dict[str, Any]:

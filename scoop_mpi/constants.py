@@ -47,6 +47,7 @@ class _Held:
     def __init__(self, serial: int, constant: Constant) -> None:
         self.serial = serial
         self.owner = constant.owner
+        self.is_callable = constant.is_callable
         self.packed: Constant | None = constant
         self.value: Any = None
 
@@ -168,26 +169,29 @@ class Constants:
         while self._fresh:
             epoch, constants = self._fresh.popleft()
             for constant in constants:
-                if constant.is_callable and constant.name in self._held:
-                    self._publish(constant.name)
+                self._publish(constant.name)
             if epoch:
                 self._epochs.add(epoch)
         self._wake()
 
     def withdraw(self, name: str) -> None:
         """A constant has gone; so does the global of that name, if it is ours."""
-        value = self._published.pop(name, None)
-        program = vars(sys.modules["__main__"])
-        if value is not None and program.get(name) is value:
-            del program[name]
+        self._publish(name)
         self._wake()
 
     def _publish(self, name: str) -> None:
+        """Makes the program's global agree with what the constant is now, if anything."""
+        program = vars(sys.modules["__main__"])
+        held = self._held.get(name)
+        if held is None or not held.is_callable:
+            published = self._published.pop(name, None)
+            if published is not None and program.get(name) is published:
+                del program[name]
+            return
         try:
             value = self.value(name)
         except NotPicklableError:
             return  # told to whoever reads it
-        program = vars(sys.modules["__main__"])
         if program.get(name) is not value:
             program[name] = self._published[name] = value
 

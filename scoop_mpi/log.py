@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any, cast
 
 from . import context
 from .job import worker_name
@@ -32,17 +33,14 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def _make() -> Logger:
-    usual = logging.getLoggerClass()
-    logging.setLoggerClass(Logger)
-    made = logging.getLogger("scoop_mpi")  # known to logging, so that it can be pickled
-    logging.setLoggerClass(usual)
-    assert isinstance(made, Logger), "somebody else has made a logger of this name"
+    made: Any = logging.getLogger("scoop_mpi")  # known to logging, so that it can be pickled
+    made.__class__ = Logger  # whatever class it has, if the program asked for it first
     made.setLevel(logging.WARNING)
     handler = _Handler()
     handler.setFormatter(logging.Formatter(_FORMAT))
     made.addHandler(handler)
     made.propagate = False
-    return made
+    return cast(Logger, made)
 
 
 logger = _make()

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import context
+from .attributes import Wrapper
 from .future import name_of
 from .job import Job, worker_name
 from .messages import ROOT
@@ -27,7 +28,7 @@ from .messages import ROOT
 TaskId = tuple[Any, ...]
 
 
-class Observed:
+class Observed(Wrapper):
     """Calls ``func``, and tells the observer of the worker where that happens.
 
     Args:
@@ -40,7 +41,7 @@ class Observed:
     def __init__(
         self, func: Callable[..., Any], id: TaskId, parent: TaskId, created: float, is_map: bool
     ) -> None:
-        self.func = func
+        super().__init__(func)
         self.id = id
         self.parent = parent
         self.created = created
@@ -149,5 +150,7 @@ class Observer:
         if self._profile is not None:
             folder = os.path.join(self._job.directory, "profile")
             os.makedirs(folder, exist_ok=True)
+            self._switch_profile(True)  # at least one entry: pstats refuses an empty file
+            self._switch_profile(False)
             self._profile.create_stats()
             self._profile.dump_stats(os.path.join(folder, f"{name}.prof"))

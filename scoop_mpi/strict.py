@@ -8,10 +8,11 @@ a task that changed its copies is named, once for each function and argument.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from . import context
+from .attributes import Wrapper
 from .codec import Codec
 from .future import name_of
 from .log import logger
@@ -20,11 +21,8 @@ from .parcels import result_not_picklable, why_not_picklable
 _reported: set[tuple[str, object]] = set()
 
 
-class Strict:
+class Strict(Wrapper):
     """Calls ``func`` as if its arguments and its result had travelled."""
-
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """
@@ -37,10 +35,12 @@ class Strict:
         except Exception as error:
             raise why_not_picklable(codec, self.func, args, kwargs, error) from None
         before = dict(_pickled(codec, args, kwargs))
-        value = func(*args, **kwargs)
-        for place, pickled in _pickled(codec, args, kwargs):
-            if before[place] != pickled:
-                _report(name_of(self.func), place)
+        try:
+            value = func(*args, **kwargs)
+        finally:
+            for place, pickled in _pickled(codec, args, kwargs):
+                if before[place] != pickled:
+                    _report(name_of(self.func), place)
         try:
             return _copy(codec, value)
         except Exception as error:
@@ -57,9 +57,13 @@ def _copy(codec: Codec, obj: Any) -> Any:
 def _pickled(
     codec: Codec, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[object, bytes]]:
+    """Each argument's place and its pickle; empty if it has become unpicklable."""
     for place, arg in [*enumerate(args), *kwargs.items()]:
         found: dict[bytes, bytes] = {}
-        yield place, codec.dumps(arg, found) + b"".join(sorted(found))
+        try:
+            yield place, codec.dumps(arg, found) + b"".join(sorted(found))
+        except Exception:
+            yield place, b""
 
 
 def _report(name: str, place: object) -> None:

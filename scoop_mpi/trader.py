@@ -475,6 +475,7 @@ class Trader:
             id_ = message.ids[0]
             if id_ in alone or not repairable:
                 alone.discard(id_)
+                self.sent[id_].state = PENDING  # it has not run anywhere
                 what = f"{self.sent[id_].func!r} or its arguments; {message.reason}"
                 self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
                 return

@@ -58,8 +58,8 @@ def getHostsFromFile(filename: str) -> Hosts:
     try:
         with open(filename) as file:
             lines = file.read().splitlines()
-    except OSError as error:
-        raise LaunchError(f"cannot read the hostfile {filename}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LaunchError(f"cannot read the hostfile {filename}: {error}") from None
     for number, line in enumerate(lines, 1):
         words = line.split("#")[0].split()
         if not words:
@@ -67,7 +67,8 @@ def getHostsFromFile(filename: str) -> Hosts:
         if len(words) > 2 or (len(words) == 2 and not words[1].isdecimal()):
             raise LaunchError(f"{filename}, line {number}: {line.strip()!r} is not a host's "
                               "name and, maybe, its number of workers")
-        hosts.append((words[0], int(words[1]) if len(words) == 2 else 1))
+        workers = int(words[1]) if len(words) == 2 else 1
+        hosts += [(name, workers) for name in expand_hostlist(words[0])]
     return hosts
 
 
@@ -75,15 +76,21 @@ def getHostsFromList(hostlist: Iterable[Any]) -> Hosts:
     """The hosts named in a list, once for each worker, or given as pairs."""
     counted: Counter[str] = Counter()
     for host in hostlist:
-        name, workers = (host, 1) if isinstance(host, str) else host
-        counted[name] += int(workers)
+        names, workers = (host, 1) if isinstance(host, str) else host
+        for name in expand_hostlist(names):
+            counted[name] += int(workers)
     return list(counted.items())
 
 
 def getHostsFromSLURM() -> Hosts:
     """The hosts of this SLURM job."""
+    return parseSLURM(os.environ.get("SLURM_JOB_NODELIST") or os.environ["SLURM_NODELIST"])
+
+
+def parseSLURM(string: str) -> Hosts:
+    """The hosts of a SLURM host list, with the numbers of tasks that SLURM has set."""
     environ = os.environ
-    names = expand_hostlist(environ.get("SLURM_JOB_NODELIST") or environ["SLURM_NODELIST"])
+    names = expand_hostlist(string)
     tasks: list[int] = []
     per_node = environ.get("SLURM_TASKS_PER_NODE") or environ.get("SLURM_JOB_CPUS_PER_NODE", "1")
     for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", per_node):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -100,10 +101,12 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     """As for ``python``, what follows ``-m MODULE`` is the program's."""
     at = 0
     while at < len(arguments) and arguments[at].startswith("-"):
-        if arguments[at].startswith("-m"):
-            end = at + (1 if len(arguments[at]) > 2 else 2)
-            return arguments[:end], arguments[end:]
-        at += 2 if arguments[at] == "-n" else 1
+        if match := re.fullmatch(r"-[ivq]*([mn])(.*)", arguments[at]):
+            at += 1 if match[2] else 2
+            if match[1] == "m":
+                return arguments[:at], arguments[at:]
+        else:
+            at += 1
     return arguments, []
 
 

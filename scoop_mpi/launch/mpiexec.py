@@ -154,19 +154,23 @@ def _run(command: list[str], environ: dict[str, str], root_pid_file: str = "") -
     go straight to the root.
     """
     received: list[int] = []
-    process = subprocess.Popen(
-        command, env=environ, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: object) -> None:
         if number == signal.SIGINT and root_pid_file and os.path.exists(root_pid_file):
             os.kill(int(Path(root_pid_file).read_text()), number)
             return
         received.append(number)
-        process.send_signal(number)
+        if process is not None:
+            process.send_signal(number)
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, pass_on) for number in signals]
+    process = subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    for number in received:  # before there was a process to pass them on to
+        process.send_signal(number)
     exit_code = process.wait()
     for number, handler in zip(signals, before):
         signal.signal(number, handler)

@@ -21,7 +21,8 @@ def scheduler():
     context.install(one)
     yield one
     context.install(None)
-    atexit.unregister(one.serve)
+    atexit.unregister(one.close)
+    runtime.forget_leftovers()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from scoop_mpi import LaunchError, __version__
+from scoop_mpi.job import Settings
 from scoop_mpi.launch import cli, world
 from scoop_mpi.program import Program
 
@@ -14,12 +15,12 @@ def started(monkeypatch):
     """What would have been started, in place of starting it."""
     calls = []
 
-    def run_mpiexec(ranks, arguments):
-        calls.append((ranks, list(arguments)))
+    def run_mpiexec(ranks, arguments, at_terminal):
+        calls.append((ranks, list(arguments), at_terminal))
         return 42
 
-    def run_rank(program):
-        calls.append(program)
+    def run_rank(program, settings):
+        calls.append((program, settings))
         return 43
 
     from scoop_mpi import rank
@@ -60,12 +61,73 @@ def started(monkeypatch):
     ("-m mod -h", None, Program("mod", True, ("-h",))),
 ])
 def test_lines(line, workers, program):
-    options, parsed = cli.parse(line.split())
+    options, settings, parsed = cli.parse(line.split())
     assert parsed == program
     assert options.n == workers
+    assert settings == Settings()
 
 
-@pytest.mark.parametrize("line", ["", "-n 4"])
+@pytest.mark.parametrize("line, settings", [
+    ("-v prog.py", Settings(verbosity=1)),
+    ("-vv prog.py", Settings(verbosity=2)),
+    ("-v --verbose prog.py", Settings(verbosity=2)),
+    ("-q prog.py", Settings(verbosity=-1)),
+    ("-qq prog.py", Settings(verbosity=-2)),
+    ("-vvq prog.py", Settings(verbosity=1)),
+    ("-q --quiet -v prog.py", Settings(verbosity=-1)),
+    ("--strict prog.py", Settings(strict=True)),
+    ("--debug prog.py", Settings(debug=True)),
+    ("--profile prog.py", Settings(profile=True)),
+    ("--no-scoop-alias prog.py", Settings(alias=False)),
+    ("-i prog.py", Settings(interactive=True)),
+    ("--interactive prog.py", Settings(interactive=True)),
+    ("-v -n 3 --strict --debug --profile --no-scoop-alias -i -q -q prog.py",
+     Settings(-1, False, True, True, True, True)),
+])
+def test_settings(line, settings):
+    _, parsed, program = cli.parse(line.split())
+    assert parsed == settings
+    assert program == Program("prog.py", interactive=settings.interactive)
+
+
+@pytest.mark.parametrize("option", [
+    "-v", "-q", "--strict", "--debug", "--profile", "--no-scoop-alias", "-i",
+])
+def test_options_after_the_program_are_its_own(option):
+    for start, is_module in (["prog.py"], False), (["-m", "mod"], True):
+        _, settings, program = cli.parse([*start, option, "a"])
+        assert settings == Settings()
+        assert program == Program(start[-1], is_module, (option, "a"))
+
+
+@pytest.mark.parametrize("line", ["--strict -m mod a", "-n 2 --strict -mmod a"])
+def test_options_before_a_module(line):
+    _, settings, program = cli.parse(line.split())
+    assert settings == Settings(strict=True)
+    assert program == Program("mod", True, ("a",))
+
+
+@pytest.mark.parametrize("line", ["-vm mod -q -x", "-vmmod -q -x"])
+def test_options_joined_with_that_of_a_module(line):
+    # As `python -vm mod -q -x`.
+    _, settings, program = cli.parse(line.split())
+    assert settings == Settings(verbosity=1)
+    assert program == Program("mod", True, ("-q", "-x"))
+
+
+@pytest.mark.parametrize("line, program", [
+    ("-i", Program("", interactive=True)),
+    ("-n 4 -i", Program("", interactive=True)),
+    ("-i prog.py a", Program("prog.py", False, ("a",), True)),
+    ("-i -m mod a -x", Program("mod", True, ("a", "-x"), True)),
+])
+def test_a_prompt_with_and_without_a_program(line, program):
+    _, settings, parsed = cli.parse(line.split())
+    assert parsed == program
+    assert settings == Settings(interactive=True)
+
+
+@pytest.mark.parametrize("line", ["", "-n 4", "--strict -v"])
 def test_no_program(line):
     with pytest.raises(LaunchError, match="name a program to run\nusage: "):
         cli.parse(line.split())
@@ -95,24 +157,61 @@ def test_help_shows_the_options(capsys):
     assert request.value.code == 0
     out = capsys.readouterr().out
     assert "-n N" in out and "-m MODULE" in out and "mpirun" in out
+    for option in ("-i", "-v", "-q", "--strict", "--debug", "--profile", "--no-scoop-alias"):
+        assert option in out
 
 
 @pytest.mark.parametrize("line, arguments", [
     ("-n 4 prog.py a -n 5", ["prog.py", "a", "-n", "5"]),
     ("-n 4 -m mod a -x", ["-m", "mod", "a", "-x"]),
+    ("-i", []),
+    ("-i prog.py a", ["prog.py", "a"]),
 ])
 def test_ranks_get_the_program_without_our_options(line, arguments):
-    _, program = cli.parse(line.split())
+    _, settings, program = cli.parse(line.split())
     assert cli.program_arguments(program) == arguments
-    _, again = cli.parse(arguments)
-    assert again == program
+    options, again, same = cli.parse(settings.arguments() + arguments)
+    assert same == program
+    assert again == settings
+    assert options.n is None
 
 
 def test_workers_and_a_broker_are_started(started, tmp_path):
     program = tmp_path / "prog.py"
     program.write_text("")
     assert cli.main(["-n", "8", str(program), "a"]) == 42
-    assert started == [(9, [str(program), "a"])]
+    assert started == [(9, [str(program), "a"], False)]
+
+
+@pytest.mark.parametrize("line", [
+    "-vv", "-q", "--strict --debug --profile", "--no-scoop-alias", "-i",
+])
+def test_the_ranks_get_the_same_settings(started, tmp_path, line):
+    program = tmp_path / "prog.py"
+    program.write_text("")
+    arguments = [*line.split(), str(program), "a", "-v"]
+    assert cli.main(["-n", "2", *arguments]) == 42
+    [(ranks, own, _)] = started
+    assert ranks == 3
+    assert cli.parse(own)[1:] == cli.parse(arguments)[1:]
+
+
+@pytest.mark.parametrize("line, is_terminal, at_terminal", [
+    (["-i"], True, True), (["-i"], False, False), ([], True, False),
+])
+def test_a_prompt_is_at_the_terminal_if_there_is_one(
+    started, tmp_path, monkeypatch, line, is_terminal, at_terminal,
+):
+    monkeypatch.setattr(cli.os, "isatty", lambda descriptor: descriptor == 0 and is_terminal)
+    program = tmp_path / "prog.py"
+    program.write_text("")
+    assert cli.main([*line, str(program)]) == 42
+    assert started[0][2] is at_terminal
+
+
+def test_a_prompt_needs_no_program(started):
+    assert cli.main(["-n", "2", "-i"]) == 42
+    assert started == [(3, ["--interactive"], False)]
 
 
 def test_a_worker_for_each_core(started, tmp_path, monkeypatch):
@@ -140,7 +239,13 @@ def test_nothing_is_started_for_a_program_with_a_syntax_error(started, capsys, t
 def test_inside_a_job_it_is_a_rank(started, monkeypatch):
     monkeypatch.setenv("PMI_RANK", "3")
     assert cli.main(["prog.py", "a"]) == 43
-    assert started == [Program("prog.py", False, ("a",))]
+    assert started == [(Program("prog.py", False, ("a",)), Settings())]
+
+
+def test_a_rank_gets_the_settings(started, monkeypatch):
+    monkeypatch.setenv("PMI_RANK", "3")
+    assert cli.main(["--debug", "-v", "prog.py"]) == 43
+    assert started == [(Program("prog.py"), Settings(verbosity=1, debug=True))]
 
 
 @pytest.mark.parametrize("rank, times", [("0", 1), ("1", 0)])
@@ -163,4 +268,4 @@ def test_arguments_come_from_the_command_line(started, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["scoop_mpi", "prog.py", "b"])
     monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "0")
     assert cli.main() == 43
-    assert started == [Program("prog.py", False, ("b",))]
+    assert started == [(Program("prog.py", False, ("b",)), Settings())]

@@ -30,13 +30,11 @@ LAYERS = {
     "program": 14,
     "rank": 15,
     "launch.cli": 16,
-    "__main__": 17,
+    "__main__": 17, "tools": 17, "tools.debug_plots": 17,
 }
 # Only for annotations, under `if TYPE_CHECKING:`.
 UPWARD_FOR_TYPES = {
-    ("context", "scheduler"), ("attributes", "future"), ("attributes", "mapcall"),
-    ("future", "mapcall"),
-}
+    ("context", "scheduler"), ("attributes", "future")}
 
 # What code that does no input or output has no use for.
 IO_MODULES = {
@@ -124,19 +122,38 @@ def test_only_one_module_imports_mpi4py():
     assert importers == {"transport.mpi"}
 
 
-def test_only_the_codec_pickles():
+def names_used_of(module, name):
+    """Which attributes of ``name`` a module of the package uses."""
+    return {
+        node.attr for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_bytes()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        and node.value.id == name
+    }
+
+
+def test_only_the_codec_pickles_what_crosses_ranks():
     importers = {
         name_of(path) for path in MODULES
         if top_level(path) & {"pickle", "cloudpickle", "marshal", "dill"}
     }
-    # errors derives from pickle.PicklingError.
-    assert importers == {"codec", "errors"}
-    names = {
-        node.attr for node in ast.walk(ast.parse((PACKAGE / "errors.py").read_bytes()))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        and node.value.id == "pickle"
-    }
-    assert names == {"PicklingError"}
+    # errors derives from pickle.PicklingError; observe writes files of statistics, which
+    # the tools read.
+    assert importers == {"codec", "errors", "observe", "tools.debug_plots"}
+    assert names_used_of("errors", "pickle") == {"PicklingError"}
+    assert names_used_of("observe", "pickle") == {"dump"}
+    assert names_used_of("tools/debug_plots", "pickle") <= {"load", "UnpicklingError"}
+
+
+def test_statistics_do_not_cross_ranks():
+    path = PACKAGE / "observe.py"
+    tree = ast.parse(path.read_bytes())
+    [names] = [
+        {alias.name for alias in node.names} for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "messages"
+    ]
+    assert names == {"ROOT"}  # a number: no message can be made here
+    modules = {inside(module) for module, _ in imports_of(path)} - {None}
+    assert modules == {"attributes", "context", "future", "job", "messages"}
 
 
 @pytest.mark.parametrize("name", ["broker", "messages", "mapcall", "backlog", "scheduler"])
@@ -151,12 +168,16 @@ def test_the_broker_knows_no_threads_and_no_payloads():
 
 def test_only_public_third_party_packages():
     known = {"mpi4py", "greenlet", "cloudpickle", "tomli"}
-    others = set().union(*(top_level(path) for path in MODULES))
+    tools = PACKAGE / "tools"
+    others = set().union(*(top_level(path) for path in MODULES if tools not in path.parents))
     assert others - set(sys.stdlib_module_names) - {"tomllib"} == known
+    # Commands for after the job, with an extra of their own.
+    others = set().union(*(top_level(path) for path in MODULES if tools in path.parents))
+    assert others - set(sys.stdlib_module_names) <= {"matplotlib"}
 
 
-HEAVY = ("mpi4py", "mpi4py.MPI", "numpy", "cloudpickle", "subprocess", "asyncio",
-         "multiprocessing")
+HEAVY = ("mpi4py", "mpi4py.MPI", "numpy", "matplotlib", "cloudpickle", "subprocess", "asyncio",
+         "multiprocessing", "cProfile", "code", "readline")
 
 
 def test_importing_the_package_starts_and_loads_nothing_heavy(run_python):

@@ -2,7 +2,10 @@
 
 import pytest
 
-from scoop_mpi.messages import Offer, Request
+from scoop_mpi.messages import (
+    BROKER, Constant, Define, Defined, Finished, Forget, Forgotten, Found, Lookup, Offer, Request,
+    Undefine, Undefined,
+)
 from scoop_mpi.transport.endpoint import Alone
 from scoop_mpi.transport.memory import Network
 
@@ -65,9 +68,73 @@ def test_what_was_sent_is_logged():
     assert network.log == [(0, 1, Request((7,)))]
 
 
-def test_alone_nobody_speaks_or_listens():
+# -- a world of one --------------------------------------------------------
+
+
+def constant(name):
+    return Constant(name, 1, False, b"pickled", ())
+
+
+def asked(alone, message):
+    """All that comes back when ``message`` is sent."""
+    alone.send(BROKER, message)
+    answers = []
+    while (arrived := alone.receive()) is not None:
+        source, answer = arrived
+        assert source == BROKER
+        answers.append(answer)
+    return answers
+
+
+def test_alone_nobody_speaks_by_himself():
     alone = Alone()
-    alone.send(0, Offer())
     alone.progress()
     assert alone.receive() is None
+    assert not alone.transferring()
     assert (alone.rank, alone.size) == (1, 2)
+
+
+@pytest.mark.parametrize("message", [Offer(), Request((1,)), Finished(0, True)])
+def test_alone_nobody_listens(message):
+    alone = Alone()
+    with pytest.raises(AssertionError, match=type(message).__name__):
+        alone.send(BROKER, message)
+    assert alone.receive() is None
+
+
+def test_alone_constants_are_defined_once():
+    alone = Alone()
+    assert asked(alone, Define(1, (constant("a"), constant("b")))) == [Defined(1, 1, 0, "")]
+    assert asked(alone, Define(2, (constant("c"), constant("b")))) == [Defined(2, 0, 0, "b")]
+    assert asked(alone, Define(3, (constant("c"),))) == [Defined(3, 2, 0, "")]
+
+
+def test_alone_constants_are_found():
+    alone = Alone()
+    assert asked(alone, Lookup(1, "a", False)) == [Found(1, -1, 0, ())]
+    asked(alone, Define(2, (constant("a"),)))
+    assert asked(alone, Lookup(3, "a", False)) == [Found(3, 7, 1, (constant("a"),))]
+
+
+def test_alone_constants_are_freed():
+    alone = Alone()
+    assert asked(alone, Undefine(1, "a")) == [Undefined(1, False)]
+    asked(alone, Define(2, (constant("a"),)))
+    assert asked(alone, Undefine(3, "a")) == [Forget("a", 1)]
+    assert asked(alone, Define(4, (constant("a"),))) == [Defined(4, 0, 0, "a")]
+    assert asked(alone, Forgotten("a")) == [Undefined(3, True)]
+    assert asked(alone, Define(5, (constant("a"),))) == [Defined(5, 2, 0, "")]
+
+
+def test_alone_answers_come_in_order():
+    alone = Alone()
+    for ticket in range(5):
+        alone.send(BROKER, Lookup(ticket, "a", False))
+    assert [alone.receive()[1].ticket for _ in range(5)] == list(range(5))
+    assert alone.receive() is None
+
+
+def test_each_world_of_one_has_constants_of_its_own():
+    first, second = Alone(), Alone()
+    asked(first, Define(1, (constant("a"),)))
+    assert asked(second, Define(1, (constant("a"),))) == [Defined(1, 1, 0, "")]

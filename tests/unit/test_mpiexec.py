@@ -1,6 +1,7 @@
 """Finding mpiexec, knowing which one it is, and its command line. None is started."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from scoop_mpi import LaunchError
 from scoop_mpi.launch import mpiexec
 from scoop_mpi.launch.mpiexec import Launcher, find_mpiexec, known_launchers, recognise
-from scoop_mpi.launch.world import SIZE_VARIABLE
+from scoop_mpi.launch.world import (
+    ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE,
+)
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ def test_variables_of_the_environment(monkeypatch, user, variables):
 @pytest.fixture
 def run(script, tmp_path, monkeypatch):
     """Runs a script in place of mpiexec; returns the exit code and what it wrote."""
-    def run_it(text):
+    def run_it(text, **options):
         path = script("mpiexec", f"""
 if [ "$1" = --version ]; then echo HYDRA; exit 0; fi
 exec > {tmp_path}/out
@@ -107,7 +110,7 @@ printf '%s\\n' "$*"
 echo "size ${SIZE_VARIABLE}"
 {text}""")
         monkeypatch.setattr(mpiexec, "find_mpiexec", lambda: path)
-        code = mpiexec.run_mpiexec(9, ["prog.py", "a b"])
+        code = mpiexec.run_mpiexec(9, ["prog.py", "a b"], **options)
         return code, (tmp_path / "out").read_text().splitlines()
     monkeypatch.setattr(sys, "stdin", None)
     return run_it
@@ -132,3 +135,73 @@ def test_variables_that_the_user_has_set_stay(run, monkeypatch):
     monkeypatch.setenv("USER_SET", "theirs")
     monkeypatch.delenv("NOT_SET", raising=False)
     assert run('echo "$USER_SET $NOT_SET"')[1][-1] == "theirs ours"
+
+
+# -- at a terminal ---------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard input is a terminal; lists what is done to its settings."""
+    done = []
+    monkeypatch.setattr(mpiexec.os, "ttyname", lambda descriptor: f"/dev/tty-{descriptor}")
+    monkeypatch.setattr(mpiexec.termios, "tcgetattr", lambda descriptor: ["settings"])
+    monkeypatch.setattr(mpiexec.termios, "tcsetattr",
+                        lambda descriptor, when, settings: done.append((descriptor, settings)))
+    return done
+
+
+VARIABLES = f'echo "[${TERMINAL_VARIABLE}] [${ROOT_PID_VARIABLE}] [${STDIN_VARIABLE}]"'
+
+
+def test_the_root_gets_the_terminal(run, terminal):
+    code, (*_, line) = run(f"{VARIABLES}; exit 3", at_terminal=True)
+    assert code == 3
+    where, pid_file, pipe = line.split()
+    assert where == "[/dev/tty-0]"
+    assert pid_file.startswith("[/") and pid_file.endswith("/root]")
+    assert not os.path.exists(os.path.dirname(pid_file[1:-1]))  # gone with the job
+    assert pipe == "[]"
+    assert terminal == [(0, ["settings"])]
+
+
+def test_without_a_prompt_nobody_gets_the_terminal(run, terminal):
+    assert run(VARIABLES)[1][-1] == "[] [] []"
+    assert terminal == []
+
+
+@pytest.fixture
+def listening(monkeypatch, tmp_path):
+    """Commands that wait until signals are passed on."""
+    install, path = signal.signal, tmp_path / "listening"
+
+    def note(number, handler):
+        before = install(number, handler)
+        if number == signal.SIGHUP:  # the last one
+            path.touch()
+        return before
+
+    monkeypatch.setattr(mpiexec.signal, "signal", note)
+    return f"until [ -e {path} ]; do sleep 0.01; done"
+
+
+INTERRUPT = """
+trap 'kill $waiting; exit 7' INT
+{before}
+kill -INT $PPID
+sleep 20 & waiting=$!
+wait
+"""
+
+
+def test_ctrl_c_at_a_prompt_goes_to_the_root(run, terminal, listening):
+    # There may be many: the job is not over.
+    before = f"echo $$ > ${ROOT_PID_VARIABLE}\n{listening}"
+    code, _ = run(INTERRUPT.format(before=before), at_terminal=True)
+    assert code == 7
+
+
+@pytest.mark.parametrize("at_terminal", [False, True])
+def test_ctrl_c_without_a_root_ends_the_job(run, terminal, listening, at_terminal):
+    code, _ = run(INTERRUPT.format(before=listening), at_terminal=at_terminal)
+    assert code == 130

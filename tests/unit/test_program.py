@@ -1,6 +1,7 @@
 """The user's program: found, compiled, run as main, imported on workers."""
 
 import importlib
+import io
 import os
 import subprocess
 import sys
@@ -379,3 +380,163 @@ def test_startup_on_a_worker(write):
 def test_a_program_that_cannot_be_compiled_is_not_imported(write):
     with pytest.raises(LaunchError):
         Program(write("prog.py", "x = (\n")).import_on_worker(3)
+
+
+# -- with a prompt ---------------------------------------------------------
+
+
+@pytest.fixture
+def type_in(monkeypatch, capsys):
+    """Runs a program with a prompt at which lines are typed; returns how that ended."""
+    for name in ("ps1", "ps2"):
+        monkeypatch.setattr(sys, name, "", raising=False)
+
+    def run(program, text):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+        ending = program.run_as_main()
+        run.out, run.err = capsys.readouterr()
+        return ending
+    return run
+
+
+def test_a_prompt_follows_the_program(write, type_in):
+    path = write("prog.py", "x = 3\n" + GUARD + "    y = 4\n")
+    program = Program(path, args=("a",), interactive=True)
+    assert type_in(program, "z = x * y, __name__, __file__\nprint(z)\n") == (0, False, "")
+    assert main_module()["z"] == (12, "__main__", path)
+    assert f"(12, '__main__', {path!r})\n" in type_in.out
+    assert sys.argv == [path, "a"]
+
+
+def test_a_prompt_without_a_program(write, type_in):
+    program = Program("", interactive=True)
+    program.check()
+    assert program.path == ""
+    assert type_in(program, "x = __name__, __spec__\n") == (0, False, "")
+    assert main_module()["x"] == ("__main__", None)
+    assert "__file__" not in main_module()
+    assert sys.modules["__main__"] is sys.modules[PROGRAM_MODULE]
+    assert (sys.argv, sys.path[0]) == ([""], "")
+
+
+def test_modules_in_the_working_directory_are_found_at_a_prompt(write, type_in):
+    write("example_here.py", "value = 7\n")
+    type_in(Program("", interactive=True), "from example_here import value\n")
+    assert main_module()["value"] == 7
+
+
+def test_a_worker_imports_no_program(write):
+    assert Program("", interactive=True).import_on_worker(3) == ""
+    module = sys.modules[PROGRAM_MODULE]
+    assert sys.modules["__main__"] is module
+    assert module.__name__ == PROGRAM_MODULE
+    assert not hasattr(module, "__file__")
+    assert (sys.argv, sys.path[0]) == ([""], "")
+
+
+@pytest.mark.parametrize("name", ["prog.py", "example_module"])
+def test_a_worker_gets_no_prompt(write, monkeypatch, name):
+    monkeypatch.setattr(sys, "stdin", None)
+    write("prog.py", "x = 1\n")
+    write("example_module.py", "x = 1\n")
+    program = Program(name, name != "prog.py", interactive=True)
+    assert program.import_on_worker(3) == ""
+    assert sys.modules[PROGRAM_MODULE].x == 1
+
+
+def test_a_prompt_follows_a_module(write, type_in):
+    write("example_module.py", "x = __name__\n")
+    program = Program("example_module", True, interactive=True)
+    assert type_in(program, "y = x, __spec__.name\n") == (0, False, "")
+    assert main_module()["y"] == ("__main__", "example_module")
+
+
+def test_a_prompt_follows_a_program_that_failed(write, type_in):
+    path = write("prog.py", "x = 3\nraise ValueError('why')\n")
+    assert type_in(Program(path, interactive=True), "y = x + 1\n") == (0, False, "")
+    assert main_module()["y"] == 4
+    assert type_in.err.count("ValueError: why") == 1
+    assert f'File "{path}", line 2' in type_in.err
+
+
+def test_a_prompt_follows_a_program_that_exits(write, type_in):
+    # As with `python -i`.
+    path = write("prog.py", "import sys\nx = 3\nsys.exit(5)\n")
+    assert type_in(Program(path, interactive=True), "y = x + 1\n") == (0, False, "")
+    assert main_module()["y"] == 4
+
+
+@pytest.mark.parametrize("line, code", [
+    ("raise SystemExit", 0), ("raise SystemExit(4)", 4), ("import sys; sys.exit(300)", 44),
+    ("raise SystemExit('a text')", 1),
+])
+def test_exit_codes_of_a_prompt(write, type_in, line, code):
+    program = Program("", interactive=True)
+    assert type_in(program, f"{line}\nx = 1\n") == (code, False, "")
+    assert "x" not in main_module()
+    assert ("a text" in type_in.err) == ("a text" in line)
+
+
+def test_an_error_at_a_prompt_does_not_end_it(write, type_in):
+    assert type_in(Program("", interactive=True), "1 / 0\nx = 1\n") == (0, False, "")
+    assert main_module()["x"] == 1
+    assert "ZeroDivisionError" in type_in.err
+
+
+def test_no_prompt_unless_it_is_asked_for(write, type_in):
+    assert type_in(Program(write("prog.py", "x = 1\n")), "x = 2\n") == (0, False, "")
+    assert main_module()["x"] == 1
+
+
+def asked_at_the_prompt(program, name):
+    """A line that notes whether workers are believed to have ``name`` as the root has it."""
+    ask = program.is_shared_global
+    sys.modules["example_ask"] = type(sys)("example_ask")
+    sys.modules["example_ask"].ask = lambda: noted.append(ask(name))
+    noted = []
+    return noted, "__import__('example_ask').ask()\n"
+
+
+@pytest.mark.parametrize("line, is_shared", [
+    ("", True), ("g = 1", True), ("f = 2", False), ("def f(): pass\n", False), ("del f", False),
+    ("same = f; f = 1; f = same", True), ("import os as f", False),
+])
+def test_a_name_that_was_rebound_at_the_prompt_is_not_shared(write, type_in, line, is_shared):
+    program = Program(write("prog.py", "def f(): pass\n"), interactive=True)
+    noted, ask = asked_at_the_prompt(program, "f")
+    type_in(program, f"{ask}{line}\n{ask}")
+    assert noted == [True, is_shared]
+    assert program.is_shared_global("f") is is_shared
+
+
+def test_what_is_typed_is_not_shared(write, type_in):
+    for name in write("prog.py", "y = 1\n"), "":
+        program = Program(name, interactive=True)
+        type_in(program, "def f(): pass\n\nx = 1\n")
+        assert not program.is_shared_global("f")
+        assert not program.is_shared_global("x")
+
+
+def test_what_stands_under_the_guard_is_not_shared_at_the_prompt(write, type_in):
+    path = write("prog.py", "x = 1\n" + GUARD + "    y = 2\n")
+    program = Program(path, interactive=True)
+    type_in(program, "")
+    assert program.is_shared_global("x")
+    assert not program.is_shared_global("y")
+
+
+def test_names_are_shared_while_the_program_itself_runs(write, type_in):
+    path = write("prog.py", "def f(): pass\n__import__('example_ask').ask()\n")
+    program = Program(path, interactive=True)
+    noted, ask = asked_at_the_prompt(program, "f")
+    type_in(program, f"f = 1\n{ask}")
+    assert noted == [True, False]
+
+
+def test_the_prompts_own_names_are_not_shared(write, type_in):
+    # Workers, whose program did not import them, do not have them.
+    program = Program("", interactive=True)
+    type_in(program, "")
+    for name in ("futures", "shared", "scoop_mpi"):
+        assert name in main_module()
+        assert not program.is_shared_global(name)

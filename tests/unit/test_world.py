@@ -1,10 +1,14 @@
 """What the launcher's environment says about the job."""
 
+import os
+import pty
+
 import pytest
 
 from scoop_mpi import LaunchError
 from scoop_mpi.launch.world import (
-    SIZE_VARIABLE, STDIN_VARIABLE, check_size, launched_rank, launched_size,
+    ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE, check_size,
+    launched_rank, launched_size, take_stdin,
 )
 
 LAUNCHERS = {
@@ -101,3 +105,44 @@ def test_the_others_read_nothing(run_python):
         "leave_stdin()\nprint(repr(sys.stdin.read()), os.read(0, 1))\n"
     )
     assert (done.stdout, done.stderr) == ("'' b''\n", "")
+
+
+# -- the terminal of a prompt ----------------------------------------------
+
+
+@pytest.fixture
+def terminal():
+    """A terminal: the descriptor of its user's side, and its path."""
+    user, program = pty.openpty()
+    yield user, os.ttyname(program)
+    os.close(user)
+    os.close(program)
+
+
+def test_the_root_talks_with_the_terminal(run_python, tmp_path, terminal):
+    user, path = terminal
+    pid_file = tmp_path / "root"
+    os.write(user, b"typed\n")
+    done = run_python(
+        "import os, sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        f"take_stdin({{{TERMINAL_VARIABLE!r}: {path!r}, {ROOT_PID_VARIABLE!r}: "
+        f"{str(pid_file)!r}}})\n"
+        "print('read', input(), [sys.stdin.isatty(), os.isatty(1), os.isatty(2)], os.getpid())\n"
+        "print('error', file=sys.stderr)\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    seen = os.read(user, 10_000).decode().replace("\r\n", "\n")
+    assert f"read typed [True, True, True] {pid_file.read_text()}\n" in seen
+    assert "error\n" in seen
+
+
+@pytest.mark.parametrize("path, pid_file", [("absent", "root"), ("there", "absent/root")])
+def test_a_terminal_that_is_out_of_reach(tmp_path, path, pid_file):
+    # The root may be on another host.
+    (tmp_path / "there").touch()
+    path = str(tmp_path / path)
+    environ = {TERMINAL_VARIABLE: path, ROOT_PID_VARIABLE: str(tmp_path / pid_file)}
+    with pytest.raises(LaunchError, match="cannot open") as raised:
+        take_stdin(environ)
+    assert path in str(raised.value)
+    assert os.uname().nodename in str(raised.value)
