@@ -80,8 +80,9 @@ class Constants:
 
     def arrive_early(self, serial: int, constants: tuple[Constant, ...]) -> None:
         """Takes in a copy that was asked for; the one that everybody gets may be under way."""
-        if serial not in self._seen:
+        if constants and serial not in self._seen:
             self._keep(serial, constants, self._dying.get(serial, set()))
+            self._fresh.append((0, constants))
 
     def defined(self, message: Defined) -> list[str]:
         """An own definition was accepted, or not; otherwise as :meth:`arrive`."""
@@ -150,6 +151,11 @@ class Constants:
         """``wake`` is called once, when further constants have come or gone."""
         self._waiting.append(wake)
 
+    def tell_no_news(self, wake: Callable[[], None]) -> None:
+        """Undoes :meth:`tell_news`, if it was not called yet."""
+        if wake in self._waiting:
+            self._waiting.remove(wake)
+
     # -- announcements (one thread) ----------------------------------------
 
     @property
@@ -166,6 +172,8 @@ class Constants:
 
         Callable constants become globals of the program, as in SCOOP.
         """
+        if not self._fresh:
+            return  # who waits would only ask again
         while self._fresh:
             epoch, constants = self._fresh.popleft()
             for constant in constants:

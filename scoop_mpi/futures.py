@@ -58,7 +58,7 @@ def submit(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
 
 def map(
     func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
-    chunksize: int | None = None, buffersize: int | None = None,
+    chunksize: int | None = None, buffersize: int | None = None, **kwargs: Any,
 ) -> Generator[R, None, None]:
     """As the built-in ``map``, but the calls run concurrently on all workers.
 
@@ -71,6 +71,7 @@ def map(
         chunksize: items in one message; None (best): sized by measured time.
         buffersize: how many items may be read ahead of the results taken, so that
             endless iterables work; None: all are read at once.
+        kwargs: further arguments of every call, by name (SCOOP takes them, and drops them).
 
     Returns:
         A generator of the results, in the order of the inputs. An exception of a
@@ -85,26 +86,28 @@ def map(
     Source: PEP 3148, ``Executor.map``; ``buffersize`` as in Python 3.14.
     """
     scheduler = context.current()
+    func = _with(func, kwargs)
     call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
     return _in_order(scheduler, call, deadline_of(scheduler, timeout))
 
 
 def map_as_completed(
     func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
-    chunksize: int | None = None, buffersize: int | None = None,
+    chunksize: int | None = None, buffersize: int | None = None, **kwargs: Any,
 ) -> Generator[R, None, None]:
     """As :func:`map`, but yields results as they come, in any order.
 
     Source: SCOOP's manual.
     """
     scheduler = context.current()
+    func = _with(func, kwargs)
     call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
     return _as_they_come(scheduler, call, deadline_of(scheduler, timeout))
 
 
 def mapReduce(
     mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
-    *iterables: Iterable[Any], timeout: float | None = None,
+    *iterables: Iterable[Any], timeout: float | None = None, **kwargs: Any,
 ) -> T:
     """Reduces the results of a map to a single value, as a tree run in parallel.
 
@@ -115,13 +118,14 @@ def mapReduce(
         mapFunc: as ``func`` of :func:`map`.
         reductionFunc: called with two results, the earlier one first.
         timeout: seconds for each level of the tree; None: no limit.
+        kwargs: further arguments of every call of ``mapFunc``, by name.
 
     Raises:
         ValueError: there is no element.
 
     Source: SCOOP's manual, section 2.2.4.
     """
-    map_func, reduction = _checked_pair("mapReduce", mapFunc, reductionFunc)
+    map_func, reduction = _checked_pair("mapReduce", _with(mapFunc, kwargs), reductionFunc)
     blocks = _blocks("mapReduce", iterables)
     reduce_block = functools.partial(_reduce_block, map_func, reduction)
     level = list(map(reduce_block, blocks, timeout=timeout))
@@ -133,7 +137,7 @@ def mapReduce(
 
 def mapScan(
     mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
-    *iterables: Iterable[Any], timeout: float | None = None,
+    *iterables: Iterable[Any], timeout: float | None = None, **kwargs: Any,
 ) -> list[T]:
     """As :func:`mapReduce`, but keeps every intermediate value.
 
@@ -147,7 +151,7 @@ def mapScan(
     Source: SCOOP's manual. (SCOOP 0.7 does not carry the left half's value into the
     right half; this does.)
     """
-    map_func, reduction = _checked_pair("mapScan", mapFunc, reductionFunc)
+    map_func, reduction = _checked_pair("mapScan", _with(mapFunc, kwargs), reductionFunc)
     blocks = _blocks("mapScan", iterables)
     scan_block = functools.partial(_scan_block, map_func, reduction)
     scans = list(map(scan_block, blocks, timeout=timeout))
@@ -176,6 +180,11 @@ def startup(main: Callable[..., R], *args: Any, **kwargs: Any) -> R | None:
 
 
 # -- consuming a map -------------------------------------------------------
+
+
+def _with(func: Callable[..., R], kwargs: dict[str, Any]) -> Callable[..., R]:
+    """``func`` with arguments given by name; what is no callable is left to be refused."""
+    return functools.partial(func, **kwargs) if kwargs and callable(func) else func
 
 
 def _open_map(

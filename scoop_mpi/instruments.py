@@ -63,6 +63,7 @@ class InstrumentedScheduler(Scheduler):
 
     def run_program(self, run: Callable[[], T]) -> T:
         """See :meth:`scoop_mpi.scheduler.Scheduler.run_program`."""
+        self.observer.clear()
         self.observer.program_begins()
         try:
             return run()

@@ -15,6 +15,7 @@ import cProfile
 import itertools
 import os
 import pickle
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -136,6 +137,15 @@ class Observer:
             "callable": name_of(task.func), "parent": task.parent,
         }
         self._queue_length.append((ended, *self._queue()))
+
+    def clear(self) -> None:
+        """Removes the files of an earlier job, which may have had more workers."""
+        for folder, ours in ("debug", r"(origin-)?worker-\d+-(STATS|QUEUE)"), (
+                "profile", r"worker-\d+\.prof"):
+            path = os.path.join(self._job.directory, folder)
+            for name in os.listdir(path) if os.path.isdir(path) else ():
+                if getattr(self._job.settings, folder) and re.fullmatch(ours, name):
+                    os.remove(os.path.join(path, name))
 
     def write(self) -> None:
         """Writes the files, into folders of the directory where the job was started."""

@@ -35,7 +35,8 @@ def run_rank(program: Program, settings: Settings) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(line_buffering=True)
+            # Without write_through (PYTHONUNBUFFERED) a line is written in one piece.
+            stream.reconfigure(line_buffering=True, write_through=False)
     try:
         from .transport.mpi import MpiEndpoint
     except (ImportError, RuntimeError) as error:

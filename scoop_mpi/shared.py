@@ -32,8 +32,6 @@ TRANSFER_PATIENCE_S = 0.05
 """Seconds that a large constant may be on its way before it is asked for."""
 BYTES_PER_S = 1e8
 """The slowest network to be patient with."""
-RECHECK_S = 1.0
-"""Seconds after which a wait for a constant asks again whether there is one."""
 
 
 def setConst(**kwargs: Any) -> None:
@@ -89,11 +87,9 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
     if timeout is not None and timeout != float("inf"):
         deadline = scheduler.clock() + timeout
     while not _arrives(scheduler, name):
-        now = scheduler.clock()
-        if deadline is not None and now >= deadline:
+        if deadline is not None and scheduler.clock() >= deadline:
             return None
-        recheck = now + RECHECK_S
-        _await_news(scheduler, recheck if deadline is None else min(deadline, recheck))
+        _await_news(scheduler, deadline)
     return constants.value(name)
 
 
@@ -125,6 +121,8 @@ def _arrives(scheduler: Scheduler, name: str) -> bool:
             break
         if answer.size < 0:
             return False
+        if answer.constants:
+            continue  # it came, and was freed at once
         patience_s = TRANSFER_PATIENCE_S + answer.size / BYTES_PER_S
         deadline = scheduler.clock() + patience_s
         while name not in constants and scheduler.clock() < deadline:
@@ -133,10 +131,14 @@ def _arrives(scheduler: Scheduler, name: str) -> bool:
     return True
 
 
-def _await_news(scheduler: Scheduler, deadline: float) -> None:
+def _await_news(scheduler: Scheduler, deadline: float | None) -> None:
+    constants = scheduler.trader.constants
     parked = scheduler.parked()
-    scheduler.trader.constants.tell_news(parked.wake)
-    scheduler.park(parked, deadline)
+    constants.tell_news(parked.wake)
+    try:
+        scheduler.park(parked, deadline)
+    finally:
+        constants.tell_no_news(parked.wake)
 
 
 def __getattr__(name: str) -> Any:
@@ -199,8 +201,9 @@ class SharedElementEncapsulation:
 def _share(element: Any) -> str:
     """The name of the constant that an object has become; the same at every call."""
     # The object is kept, so that no other one can get its id().
-    if id(element) not in _encapsulated:
+    _, name = _encapsulated.get(id(element), (None, ""))
+    if name not in context.current().trader.constants:  # new, or freed by now
         name = f"{worker_name(context.current().rank)[0]}:{next(_number)}"
         setConst(**{name: element})
         _encapsulated[id(element)] = element, name
-    return _encapsulated[id(element)][1]
+    return name

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from .. import __version__
+from .. import __version__, alias
 from ..errors import LaunchError
 from ..job import Settings
 from ..program import Program
@@ -42,6 +42,8 @@ def _main(arguments: list[str]) -> int:
         from ..rank import run_rank
 
         return run_rank(program, settings)
+    if settings.alias:
+        alias.install()  # a module's package is imported to find it
     program.check()
     workers = options.n or len(os.sched_getaffinity(0))
     from .mpiexec import run_mpiexec

@@ -26,10 +26,12 @@ from scoop_mpi.transport.memory import MemoryEndpoint, Network
 
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
+STEPS_AT_MOST = 1_000_000
+"""Steps after which a simulation counts as stuck, whatever moves in it."""
 
 
 class Stuck(AssertionError):
-    """Nothing moves any more, but the job has not ended."""
+    """Nothing moves any more, or something moves for ever, but the job has not ended."""
 
 
 class SimulatedScheduler(Scheduler):
@@ -128,7 +130,7 @@ class Simulation:
             self.check()
             quiet = 0 if moved or before != (
                 len(self.network.log), self.executed.total()) else quiet + 1
-            if quiet > STUCK_AFTER * len(self.ranks):
+            if quiet > STUCK_AFTER * len(self.ranks) or self.steps > STEPS_AT_MOST:
                 raise Stuck(self.describe())
         while self.network.in_flight or self.network.arrived[BROKER]:
             self.step()

@@ -360,11 +360,14 @@ def test_those_who_wait_are_told_of_news_once(constants):
     told = []
     constants.tell_news(lambda: told.append("a"))
     constants.tell_news(lambda: told.append("b"))
+    constants.arrive(news(1, x=1))
     constants.announce()
     assert told == ["a", "b"]
+    constants.arrive(news(2, y=1))
     constants.announce()
     assert told == ["a", "b"]
     constants.tell_news(lambda: told.append("c"))
+    constants.forget(Forget("x", 1))
     constants.withdraw("x")
     assert told == ["a", "b", "c"]
 
@@ -377,8 +380,9 @@ def test_who_is_told_may_wait_again(constants):
         constants.tell_news(tell)
 
     constants.tell_news(tell)
-    constants.announce()
-    constants.announce()
+    for serial in 1, 2:
+        constants.arrive(news(serial, **{f"x{serial}": 1}))
+        constants.announce()
     assert told == [1, 1]
 
 
