@@ -2,7 +2,7 @@
 
 Programs written for SCOOP say ``from scoop import futures, shared``. A finder in front
 of all others answers for ``scoop`` and its modules with ours, whether the original is
-installed or not. Only ranks of a job install it.
+installed or not. Only ranks of a job, and the command that starts one, install it.
 """
 
 from __future__ import annotations

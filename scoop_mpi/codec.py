@@ -213,9 +213,9 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        if _has_own_reducer(obj):
-            return NotImplemented
-        if isinstance(obj, (FunctionType, type)) and not self._codec.importable(obj):
+        if isinstance(obj, (FunctionType, type)):
+            if _has_own_reducer(obj) or self._codec.importable(obj):
+                return NotImplemented
             if isinstance(obj, type) and obj.__module__ in ("builtins", "types"):
                 return NotImplemented  # type(None) and its like, which pickle knows
             return resolve_definition, (self._codec.define(obj, self._found),)
@@ -241,9 +241,9 @@ def _value_pickler() -> type[Any]:
                 self._codec = codec
 
             def reducer_override(self, obj: Any) -> Any:
-                if _has_own_reducer(obj):
-                    return NotImplemented
-                if isinstance(obj, (FunctionType, type)) and self._codec.importable(obj):
+                if isinstance(obj, (FunctionType, type)) and (
+                    _has_own_reducer(obj) or self._codec.importable(obj)
+                ):
                     return NotImplemented
                 if isinstance(obj, io.BufferedReader):
                     return _reduce_file(obj)

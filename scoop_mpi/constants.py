@@ -20,7 +20,7 @@ from typing import Any
 
 from .codec import Codec
 from .errors import NotPicklableError
-from .messages import Constant, Defined, Forget, Variable
+from .messages import Constant, Defined, Forget, Found, Variable
 
 
 class _Prefix:
@@ -44,9 +44,10 @@ class _Prefix:
 class _Held:
     """One constant, unpickled when it is first read."""
 
-    def __init__(self, serial: int, constant: Constant) -> None:
+    def __init__(self, serial: int, since: int, constant: Constant) -> None:
         self.serial = serial
         self.owner = constant.owner
+        self.since = since
         self.is_callable = constant.is_callable
         self.packed: Constant | None = constant
         self.value: Any = None
@@ -62,9 +63,10 @@ class Constants:
         self._epochs = _Prefix()
         self._dying: dict[int, set[str]] = {}
         self._defining: dict[int, tuple[Constant, ...]] = {}
-        self._fresh: deque[tuple[int, tuple[Constant, ...]]] = deque()
+        self.fresh: deque[tuple[int, tuple[Constant, ...]]] = deque()
+        """What has arrived and was not announced yet, with its epoch."""
         self._published: dict[str, Any] = {}
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: dict[str, dict[Callable[[], None], None]] = {}
 
     # -- what arrives (two threads) ----------------------------------------
 
@@ -74,28 +76,33 @@ class Constants:
             return []  # a copy that came late
         self._seen.add(message.serial)
         dying = self._dying.pop(message.serial, set())
-        self._keep(message.serial, message.constants, dying)
-        self._fresh.append((message.epoch, message.constants))
+        self._keep(message.serial, message.since, message.constants, dying)
+        self.fresh.append((message.epoch, message.constants))
         return sorted(dying)
 
-    def arrive_early(self, serial: int, constants: tuple[Constant, ...]) -> None:
+    def arrive_early(self, message: Found) -> None:
         """Takes in a copy that was asked for; the one that everybody gets may be under way."""
+        serial, constants = message.serial, message.constants
         if constants and serial not in self._seen:
-            self._keep(serial, constants, self._dying.get(serial, set()))
-            self._fresh.append((0, constants))
+            self._keep(serial, message.since, constants, self._dying.get(serial, set()))
+            self.fresh.append((0, constants))
 
     def defined(self, message: Defined) -> list[str]:
         """An own definition was accepted, or not; otherwise as :meth:`arrive`."""
         constants = self._defining.pop(message.ticket)
         if message.taken:
             return []
-        return self.arrive(Variable(message.serial, message.epoch, constants, ()))
+        return self.arrive(
+            Variable(message.serial, message.epoch, constants, (), message.since)
+        )
 
-    def _keep(self, serial: int, constants: tuple[Constant, ...], dying: set[str]) -> None:
+    def _keep(
+        self, serial: int, since: int, constants: tuple[Constant, ...], dying: set[str]
+    ) -> None:
         for constant in constants:
             held = self._held.get(constant.name)
             if constant.name not in dying and (held is None or held.serial != serial):
-                self._held[constant.name] = _Held(serial, constant)
+                self._held[constant.name] = _Held(serial, since, constant)
 
     def forget(self, message: Forget) -> bool:
         """Drops a constant; False if it has not come yet, so that it is dropped then."""
@@ -114,7 +121,8 @@ class Constants:
         self._defining[ticket] = constants
 
     def __contains__(self, name: str) -> bool:
-        return name in self._held
+        held = self._held.get(name)
+        return held is not None and self.knows(held.since)
 
     def names(self) -> list[str]:
         """The names of the constants that are here."""
@@ -147,14 +155,16 @@ class Constants:
             held.packed = None
         return held.value
 
-    def tell_news(self, wake: Callable[[], None]) -> None:
-        """``wake`` is called once, when further constants have come or gone."""
-        self._waiting.append(wake)
+    def expect(self, name: str, wake: Callable[[], None]) -> None:
+        """``wake`` is called once, when there is a constant of that name."""
+        self._waiting.setdefault(name, {})[wake] = None
 
-    def tell_no_news(self, wake: Callable[[], None]) -> None:
-        """Undoes :meth:`tell_news`, if it was not called yet."""
-        if wake in self._waiting:
-            self._waiting.remove(wake)
+    def give_up(self, name: str, wake: Callable[[], None]) -> None:
+        """Undoes :meth:`expect`, if ``wake`` was not called yet."""
+        waiting = self._waiting.get(name, {})
+        waiting.pop(wake, None)
+        if not waiting:
+            self._waiting.pop(name, None)
 
     # -- announcements (one thread) ----------------------------------------
 
@@ -172,10 +182,8 @@ class Constants:
 
         Callable constants become globals of the program, as in SCOOP.
         """
-        if not self._fresh:
-            return  # who waits would only ask again
-        while self._fresh:
-            epoch, constants = self._fresh.popleft()
+        while self.fresh:
+            epoch, constants = self.fresh.popleft()
             for constant in constants:
                 self._publish(constant.name)
             if epoch:
@@ -185,7 +193,6 @@ class Constants:
     def withdraw(self, name: str) -> None:
         """A constant has gone; so does the global of that name, if it is ours."""
         self._publish(name)
-        self._wake()
 
     def _publish(self, name: str) -> None:
         """Makes the program's global agree with what the constant is now, if anything."""
@@ -204,6 +211,6 @@ class Constants:
             program[name] = self._published[name] = value
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for wake in waiting:
-            wake()
+        for name in [name for name in self._waiting if name in self]:
+            for wake in self._waiting.pop(name):
+                wake()

@@ -184,8 +184,7 @@ class Future(ScoopAttributes, Generic[T]):
                 and gets a future of that worker.
             inCallbackGroup: told in :attr:`executor` (SCOOP).
         """
-        is_universal = inCallbackType == CallbackType.universal and self.state is PENDING
-        callback = _Callback(fn, inCallbackType, inCallbackGroup, is_universal)
+        callback = _Callback(fn, inCallbackType, inCallbackGroup)
         self.add_waiter(callback)
         if self.state is FINISHED or self.state is CANCELLED:
             callback.notify(self)
@@ -194,10 +193,17 @@ class Future(ScoopAttributes, Generic[T]):
         """All callbacks, called or not; see :attr:`callback`."""
         return [one.entry for one in self._listeners or () if isinstance(one, _Callback)]
 
-    def travelling_callbacks(self) -> list[CallbackEntry]:
-        """Those that go where the task goes."""
-        return [one.entry for one in self._listeners or ()
-                if isinstance(one, _Callback) and one.is_universal]
+    def has_listeners(self) -> bool:
+        """False if nobody waits and there is no callback."""
+        return self._listeners is not None
+
+    def send_callbacks(self) -> list[CallbackEntry]:
+        """Those that go where the task goes now, and are called there."""
+        travelling = [one for one in self._listeners or () if isinstance(one, _Callback)
+                      and one.entry.callbackType == CallbackType.universal]
+        for one in travelling:
+            one.travels = True
+        return [one.entry for one in travelling]
 
     # -- what the scheduler calls ------------------------------------------
 
@@ -252,7 +258,7 @@ class Future(ScoopAttributes, Generic[T]):
             if not isinstance(listener, _Callback):
                 listener.notify(self)
         for callback in callbacks:
-            if not (ran_elsewhere and callback.is_universal):
+            if not (ran_elsewhere and callback.travels):
                 callback.notify(self)
 
 
@@ -271,13 +277,11 @@ class ForeignTask(Future[T]):
 
 
 class _Callback:
-    """A callback as a :class:`Waiter`; ``is_universal``: for where the task runs."""
+    """A callback as a :class:`Waiter`; ``travels``: it was sent along with the task."""
 
-    def __init__(
-        self, fn: Callable[[Future[Any]], object], type_: str, group: Any, is_universal: bool
-    ) -> None:
+    def __init__(self, fn: Callable[[Future[Any]], object], type_: str, group: Any) -> None:
         self.entry = CallbackEntry(fn, type_, group)
-        self.is_universal = is_universal
+        self.travels = False
 
     def notify(self, future: Future[Any]) -> None:
         try:

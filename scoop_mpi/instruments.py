@@ -53,17 +53,19 @@ class InstrumentedScheduler(Scheduler):
         """See :meth:`scoop_mpi.scheduler.Scheduler.guarded`."""
         return Strict(func) if self._strict else func
 
-    def park(self, parked: Parked, deadline: float | None = None) -> None:
+    def park(
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True
+    ) -> None:
         """See :meth:`scoop_mpi.scheduler.Scheduler.park`."""
         before = self.observer.parked()
         try:
-            super().park(parked, deadline)
+            super().park(parked, deadline, punctual)
         finally:
             self.observer.resumed(before)
 
     def run_program(self, run: Callable[[], T]) -> T:
         """See :meth:`scoop_mpi.scheduler.Scheduler.run_program`."""
-        self.observer.clear()
+        self.observer.prepare()
         self.observer.program_begins()
         try:
             return run()

@@ -71,6 +71,13 @@ class Settings:
         return options + [f"--{name}" for name in names if getattr(self, name)]
 
 
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it has been removed
+        return ""
+
+
 @dataclass(frozen=True)
 class Job:
     """This process's place in the job.
@@ -89,5 +96,5 @@ class Job:
     running: bool = False
     program: str = ""
     broker_host: str = field(default_factory=lambda: os.uname().nodename)
-    directory: str = field(default_factory=os.getcwd)
+    directory: str = field(default_factory=_working_directory)
     settings: Settings = Settings()

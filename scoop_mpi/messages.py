@@ -12,7 +12,7 @@ those of SCOOP's manual (section 2.5.4; TASK and REPLY there).
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union
+from typing import NamedTuple, Union, get_args
 
 BROKER = 0
 """Rank of the broker."""
@@ -134,12 +134,17 @@ class Define(NamedTuple):
 
 
 class Defined(NamedTuple):
-    """The answer to DEFINE, as in :class:`Variable`; or ``taken``, a name that is in use."""
+    """The answer to DEFINE, as in :class:`Variable`; or ``taken``, a name that is in use.
+
+    Whoever gets this, FOUND or UNDEFINED may have heard of what came before it, and so must
+    know all epochs up to ``since`` first.
+    """
 
     ticket: int
     serial: int
     epoch: int
     taken: str
+    since: int = 0
 
 
 class Variable(NamedTuple):
@@ -147,13 +152,14 @@ class Variable(NamedTuple):
 
     ``serial`` counts the definitions. ``epoch`` counts those with a callable among
     them (0: this has none), which a task may use by its bare name: it must not start
-    before they are there.
+    before they are there. ``since``: the newest epoch when this was defined.
     """
 
     serial: int
     epoch: int
     constants: tuple[Constant, ...]
     route: tuple[int, ...]
+    since: int = 0
 
 
 class Lookup(NamedTuple):
@@ -174,6 +180,7 @@ class Found(NamedTuple):
     size: int
     serial: int
     constants: tuple[Constant, ...]
+    since: int = 0
 
 
 class Undefine(NamedTuple):
@@ -201,6 +208,7 @@ class Undefined(NamedTuple):
 
     ticket: int
     existed: bool
+    since: int = 0
 
 
 class Failure(NamedTuple):
@@ -250,9 +258,5 @@ Message = Union[
     Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 ]
 
-KINDS: tuple[type[Message], ...] = (
-    Request, Offer, Grant, Tasks, Chunk, Results, Rejected,
-    Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
-    Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
-)
+KINDS: tuple[type[Message], ...] = get_args(Message)
 """All message types; a type's position is its number on the wire (the MPI tag)."""

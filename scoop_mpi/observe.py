@@ -22,8 +22,10 @@ from typing import Any
 
 from . import context
 from .attributes import Wrapper
+from .errors import LaunchError
 from .future import name_of
-from .job import Job, worker_name
+from .job import Job, WorkerName, worker_name
+from .log import logger
 from .messages import ROOT
 
 TaskId = tuple[Any, ...]
@@ -74,6 +76,7 @@ class Observer:
         self._statistics: dict[TaskId, dict[str, Any]] = {}
         self._queue_length: list[tuple[float, int, float]] = []
         self._items = itertools.count()
+        self._queue_due = 0.0
         self._running: _Running | None = None
         self._profile = cProfile.Profile() if job.settings.profile else None
         self._profiling = False
@@ -82,8 +85,8 @@ class Observer:
         """Makes the call of a task."""
         outer, outer_profiling = self._running, self._profiling
         me = self._running = _Running(time.time())
-        self._switch_profile(True)
         try:
+            self._switch_profile(True)
             return task.func(*args, **kwargs)
         finally:
             self._switch_profile(outer_profiling)
@@ -136,31 +139,58 @@ class Observer:
             "creationTime": time.ctime(task.created), "created": task.created,
             "callable": name_of(task.func), "parent": task.parent,
         }
-        self._queue_length.append((ended, *self._queue()))
+        if ended >= self._queue_due:  # it may have to be counted: that is 1 % of the time
+            self._queue_length.append((ended, *self._queue()))
+            self._queue_due = ended + 100 * (time.time() - ended)
 
-    def clear(self) -> None:
-        """Removes the files of an earlier job, which may have had more workers."""
-        for folder, ours in ("debug", r"(origin-)?worker-\d+-(STATS|QUEUE)"), (
-                "profile", r"worker-\d+\.prof"):
-            path = os.path.join(self._job.directory, folder)
-            for name in os.listdir(path) if os.path.isdir(path) else ():
-                if getattr(self._job.settings, folder) and re.fullmatch(ours, name):
-                    os.remove(os.path.join(path, name))
+    def prepare(self) -> None:
+        """On the root: makes the folders; removes what an earlier job has left in them.
+
+        Raises:
+            LaunchError: that cannot be done.
+        """
+        settings = self._job.settings
+        try:
+            if settings.debug:
+                _make_folder(self._folder("debug"), r"(origin-)?worker-\d+-(STATS|QUEUE)")
+            if settings.profile:
+                _make_folder(self._folder("profile"), r"worker-\d+\.prof")
+        except OSError as error:
+            raise LaunchError(
+                f"cannot write what --debug or --profile collects: {error}; start the job in "
+                "a directory where that is possible"
+            ) from None
+
+    def _folder(self, name: str) -> str:
+        return os.path.join(self._job.directory, name)
 
     def write(self) -> None:
         """Writes the files, into folders of the directory where the job was started."""
-        name = worker_name(self._job.rank)
+        try:
+            self._write(worker_name(self._job.rank))
+        except OSError as error:  # too late to spoil the job for it
+            logger.error("cannot write what --debug or --profile has collected: %s", error)
+
+    def _write(self, name: WorkerName) -> None:
         if self._job.settings.debug:
-            folder = os.path.join(self._job.directory, "debug")
+            folder = self._folder("debug")
             os.makedirs(folder, exist_ok=True)
             start = f"origin-{name}" if self._job.rank == ROOT else str(name)
             for kind, data in ("STATS", self._statistics), ("QUEUE", self._queue_length):
                 with open(os.path.join(folder, f"{start}-{kind}"), "wb") as file:
                     pickle.dump(data, file)
         if self._profile is not None:
-            folder = os.path.join(self._job.directory, "profile")
+            folder = self._folder("profile")
             os.makedirs(folder, exist_ok=True)
             self._switch_profile(True)  # at least one entry: pstats refuses an empty file
             self._switch_profile(False)
             self._profile.create_stats()
             self._profile.dump_stats(os.path.join(folder, f"{name}.prof"))
+
+
+def _make_folder(folder: str, ours: str) -> None:
+    """Makes a folder, or removes our files from it (which may be of more workers)."""
+    os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        if re.fullmatch(ours, name):
+            os.remove(os.path.join(folder, name))

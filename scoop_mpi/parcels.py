@@ -161,7 +161,7 @@ class Parcels:
     def _why_not(self, task: Future[Any]) -> NotPicklableError | None:
         """Names the part of a task that does not pickle; None if it does."""
         error = _unpicklable_part(self.codec, task.func, task.args, task.kwargs or {})
-        for callback in task.travelling_callbacks():
+        for callback in task.send_callbacks():
             if error is None and (why := _try(self.codec, callback)):
                 error = NotPicklableError(f"a callback of {task!r}: {callback.func!r} ({why})")
         return error
@@ -334,7 +334,9 @@ def _try(codec: Codec, obj: object) -> Exception | None:
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:
     """A task as it travels: function, arguments, and callbacks that go with it."""
-    return task.func, task.args, task.kwargs, *task.travelling_callbacks()
+    if task.has_listeners():
+        return task.func, task.args, task.kwargs, *task.send_callbacks()
+    return task.func, task.args, task.kwargs
 
 
 def _cannot(func: object, why: Exception) -> NotPicklableError:

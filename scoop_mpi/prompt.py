@@ -7,6 +7,7 @@ so they are used as they were when the call was made.
 from __future__ import annotations
 
 import code
+import io
 import sys
 from typing import Any
 
@@ -28,6 +29,8 @@ def interact(namespace: dict[str, Any]) -> None:
         namespace.setdefault(name, module)
     if sys.stdin.isatty():
         _edit_lines(namespace)
+    elif isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # one bad byte is no end of input
     workers = context.job().workers
     console = code.InteractiveConsole(namespace, filename="<prompt>")
     console.interact(

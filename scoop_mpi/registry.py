@@ -85,7 +85,7 @@ class Registry:
         ticket, constants = message
         for constant in constants:
             if constant.name in self._entries or constant.name in self._leaving:
-                return [(source, Defined(ticket, 0, 0, constant.name))]
+                return [(source, Defined(ticket, 0, 0, constant.name, self._epoch))]
         self._serial += 1
         epoch = 0
         if any(constant.is_callable for constant in constants):
@@ -94,25 +94,25 @@ class Registry:
             entry = _Entry(self._serial, constant, size_of(constant))
             self._entries[constant.name] = entry
         others = tuple(worker for worker in self._workers if worker != source)
-        news = Variable(self._serial, epoch, constants, ())
+        news = Variable(self._serial, epoch, constants, (), self._epoch)
         if sum(map(size_of, constants)) <= SMALL:
             sends: Sends = [(worker, news) for worker in others]
         else:
             sends = hand_on(news._replace(route=others))
-        return [(source, Defined(ticket, self._serial, epoch, "")), *sends]
+        return [(source, Defined(ticket, self._serial, epoch, "", self._epoch)), *sends]
 
     def _look_up(self, message: Lookup) -> Found:
         entry = self._entries.get(message.name)
         if entry is None:
-            return Found(message.ticket, -1, 0, ())
+            return Found(message.ticket, -1, 0, (), self._epoch)
         here = message.urgent or entry.size <= SMALL
         constants = (entry.constant,) if here else ()
-        return Found(message.ticket, entry.size, entry.serial, constants)
+        return Found(message.ticket, entry.size, entry.serial, constants, self._epoch)
 
     def _undefine(self, source: int, ticket: int, name: str) -> Sends:
         entry = self._entries.pop(name, None)
         if entry is None:
-            return [(source, Undefined(ticket, False))]
+            return [(source, Undefined(ticket, False, self._epoch))]
         self._leaving[name] = _Leaving(source, ticket, set(self._workers))
         return [(worker, Forget(name, entry.serial)) for worker in self._workers]
 
@@ -122,4 +122,4 @@ class Registry:
         if missing:
             return []
         del self._leaving[name]
-        return [(deleter, Undefined(ticket, True))]
+        return [(deleter, Undefined(ticket, True, self._epoch))]

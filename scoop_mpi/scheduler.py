@@ -122,9 +122,9 @@ class Scheduler:
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
         "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping",
-        "_timers", "_timer_number", "_tickets", "_waiting", "_depth", "_stride", "_countdown",
-        "_looked_at", "_busy_since", "_share_from", "_polled_at", "_polling_since",
-        "_creations", "_leaver", "_main", "_hub",
+        "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth",
+        "_stride", "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at",
+        "_polling_since", "_creations", "_leaver", "_main", "_hub",
     )
 
     def __init__(
@@ -149,6 +149,8 @@ class Scheduler:
         self._spare: list[greenlet] = []
         self._stepping: list[Parked] = []
         self._timers: list[tuple[float, int, Parked]] = []
+        self._alarms: list[tuple[float, int, Parked]] = []
+        self._news = self.trader.constants.fresh
         self._timer_number = count()
         self._tickets = count(1)
         self._waiting = 0
@@ -227,6 +229,7 @@ class Scheduler:
             if (
                 future.state is PENDING and self._depth < INLINE_DEPTH
                 and not self._ready  # whoever is ready goes first
+                and not (self._news and self._take_news())
                 and self.backlog.claim(future)
             ):
                 self._run_inline(future)
@@ -260,16 +263,22 @@ class Scheduler:
         """A handle on the calling greenlet, for :meth:`park`."""
         return Parked(self._ready)
 
-    def park(self, parked: Parked, deadline: float | None = None) -> None:
+    def park(
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True
+    ) -> None:
         """Suspends the calling greenlet until it is woken or ``deadline`` has passed.
 
         The one place where a task gives up control.
+
+        Args:
+            punctual: start nothing meanwhile that may take longer than the deadline.
         """
         depth, chunk, running = self._depth, self.running_chunk, self.running
         self._release_rest()
         self.running_chunk = None
         if deadline is not None:
-            heapq.heappush(self._timers, (deadline, next(self._timer_number), parked))
+            timers = self._timers if punctual else self._alarms
+            heapq.heappush(timers, (deadline, next(self._timer_number), parked))
             self._countdown = 0
         self._waiting += 1
         try:
@@ -284,6 +293,11 @@ class Scheduler:
         finally:
             self._waiting -= 1
             self._depth, self.running_chunk, self.running = depth, chunk, running
+
+    def _take_news(self) -> bool:
+        """Constants have come, which tasks that start now must see; is anybody ready?"""
+        self.look()
+        return bool(self._ready)
 
     def consult(self, ask: Callable[[int], Define | Lookup | Undefine]) -> Message:
         """Asks the broker about constants; other tasks run until it has answered.
@@ -367,7 +381,7 @@ class Scheduler:
                 ready.popleft().greenlet.switch()
                 continue
             self._countdown -= 1
-            if self._countdown < 0:
+            if self._countdown < 0 or self._news:
                 self.look(keep=1)
                 continue
             if self._timers and not self._may_start() or not self._run_one():
@@ -384,16 +398,18 @@ class Scheduler:
         if work is None:
             return False
         self._depth = 0
-        if isinstance(work, Chunk):
-            self.running = work.owner, work.map_id
-            self._run_chunk(work)
-        elif isinstance(work, ForeignTask):
-            self.running = work.owner, work.number
-            self._run_foreign(work)
-        else:
-            self.running = work.number
-            self._run_timed(work)
-        self.running = None
+        try:
+            if isinstance(work, Chunk):
+                self.running = work.owner, work.map_id
+                self._run_chunk(work)
+            elif isinstance(work, ForeignTask):
+                self.running = work.owner, work.number
+                self._run_foreign(work)
+            else:
+                self.running = work.number
+                self._run_timed(work)
+        finally:
+            self.running = None
         if work.error is not None:
             self._surface(work.error)
         return True
@@ -410,15 +426,15 @@ class Scheduler:
 
     def _run_inline(self, future: Future[Any]) -> None:
         outer, self.running = self.running, future.number
-        if self._depth:
-            self._depth += 1
-            future.run()
+        self._depth += 1
+        try:
+            if self._depth > 1:
+                future.run()
+            else:  # at the top of a tree the time is worth knowing
+                self._run_timed(future)
+        finally:  # a callback may exit
             self._depth -= 1
-        else:  # at the top of a tree the time is worth knowing
-            self._depth = 1
-            self._run_timed(future)
-            self._depth = 0
-        self.running = outer
+            self.running = outer
         if future.error is not None:
             self._surface(future.error)
         self._countdown -= 1
@@ -482,8 +498,8 @@ class Scheduler:
                 now = self.clock()
                 if self.trader.transferring():
                     began = now
-                due = self._timers[0][0] - now if self._timers else None
-                self._idler.pause(now - began, due)
+                due = [timers[0][0] - now for timers in (self._timers, self._alarms) if timers]
+                self._idler.pause(now - began, min(due, default=None))
         finally:
             self._idler.resume()
         self._stride = 1
@@ -491,7 +507,7 @@ class Scheduler:
 
     def _stuck(self) -> bool:
         """Without other ranks, nothing can come of waiting: leave, or say so."""
-        if self.trader.peers or self._timers or self.trader.questions:
+        if self.trader.peers or self._timers or self._alarms or self.trader.questions:
             return False
         if self._leaver is None:
             raise DeadlockError(
@@ -532,8 +548,9 @@ class Scheduler:
             self._idler.resume()  # user code may run: the donor must be awake
             self.trader.now = now
             self.trader.take_in()
-        while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2].wake()
+        for timers in self._timers, self._alarms:
+            while timers and timers[0][0] <= now:
+                heapq.heappop(timers)[2].wake()
         if self.trader.shutdown is not None and self._leaver is not None:
             self._leaver.wake()
 

@@ -69,7 +69,8 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
     Args:
         name: as given to :func:`setConst`.
         timeout: seconds to wait, at most, for somebody to define it; None or
-            ``float("inf")``: no limit. Other tasks run meanwhile.
+            ``float("inf")``: no limit. Other tasks run meanwhile; one that takes longer
+            makes it wait longer.
 
     Returns:
         The value; None if there is no such constant.
@@ -89,7 +90,7 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
     while not _arrives(scheduler, name):
         if deadline is not None and scheduler.clock() >= deadline:
             return None
-        _await_news(scheduler, deadline)
+        _await(scheduler, name, deadline)
     return constants.value(name)
 
 
@@ -126,19 +127,20 @@ def _arrives(scheduler: Scheduler, name: str) -> bool:
         patience_s = TRANSFER_PATIENCE_S + answer.size / BYTES_PER_S
         deadline = scheduler.clock() + patience_s
         while name not in constants and scheduler.clock() < deadline:
-            _await_news(scheduler, deadline)
+            _await(scheduler, name, deadline)
         urgent = True
     return True
 
 
-def _await_news(scheduler: Scheduler, deadline: float | None) -> None:
+def _await(scheduler: Scheduler, name: str, deadline: float | None) -> None:
+    """Returns when the constant is there, or at ``deadline``, if no task runs then."""
     constants = scheduler.trader.constants
     parked = scheduler.parked()
-    constants.tell_news(parked.wake)
+    constants.expect(name, parked.wake)
     try:
-        scheduler.park(parked, deadline)
+        scheduler.park(parked, deadline, punctual=False)
     finally:
-        constants.tell_no_news(parked.wake)
+        constants.give_up(name, parked.wake)
 
 
 def __getattr__(name: str) -> Any:

@@ -152,7 +152,7 @@ class Trader:
         elif isinstance(message, Defined):
             gone = self.constants.defined(message)
         elif isinstance(message, Found):
-            self.constants.arrive_early(message.serial, message.constants)
+            self.constants.arrive_early(message)
         elif isinstance(message, Forget) and self.constants.forget(message):
             gone = [message.name]
         for name in gone:
@@ -354,7 +354,7 @@ class Trader:
                 self._announce()
             case Defined() | Found() | Undefined():
                 self._announce()
-                if isinstance(message, Defined) and not self.constants.knows(message.epoch):
+                if not self.constants.knows(message.since):
                     self._early.append((source, message))
                     return
                 self._answers[message.ticket] = message
@@ -420,22 +420,19 @@ class Trader:
         outcomes = self._parcels.unpack_records(message)
         for outcome in outcomes:
             if outcome.start < 0:
-                self._note_run(outcome.id, source, outcome.elapsed_s)
+                task = self.sent[outcome.id]
+                task.ran_on, task.elapsed_s = source, outcome.elapsed_s
+                task.began_at = self.now - outcome.elapsed_s
         self._arrived.extend(outcomes)
         if message.ids:
             name = name_of(self.sent[message.ids[0]].func)
             self._backlog.estimates.learn(name, message.elapsed_s)
+            began_at = self.now - message.elapsed_s
             for number in message.ids:
-                self._note_run(number, source, message.elapsed_s)
+                task = self.sent[number]
+                task.ran_on, task.elapsed_s, task.began_at = source, message.elapsed_s, began_at
             values = self._parcels.unpack_values(message)
             self._arrived_values.extend(zip(message.ids, values))
-
-    def _note_run(self, number: int, rank: int, elapsed_s: float) -> None:
-        """Where and when an own task has run, as far as that is known."""
-        task = self.sent[number]
-        task.ran_on = rank
-        task.elapsed_s = elapsed_s
-        task.began_at = self.now - elapsed_s
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""

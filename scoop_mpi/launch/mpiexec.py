@@ -157,9 +157,10 @@ def _run(command: list[str], environ: dict[str, str], root_pid_file: str = "") -
     process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: object) -> None:
-        if number == signal.SIGINT and root_pid_file and os.path.exists(root_pid_file):
-            os.kill(int(Path(root_pid_file).read_text()), number)
-            return
+        if number == signal.SIGINT and root_pid_file:
+            with contextlib.suppress(OSError, ValueError):  # not there yet, or gone
+                os.kill(int(Path(root_pid_file).read_text()), number)
+                return
         received.append(number)
         if process is not None:
             process.send_signal(number)

@@ -87,8 +87,9 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
 
 def _take_terminal(path: str, pid_file: str) -> None:
     try:
-        with open(pid_file, "w") as file:
+        with open(pid_file + ".new", "w") as file:
             file.write(str(os.getpid()))
+        os.replace(file.name, pid_file)  # never seen half written
         terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
         raise LaunchError(

@@ -162,7 +162,8 @@ def assert_parents(entries: dict[TaskId, dict[str, Any]]) -> None:
 
 
 def assert_queue(queue: list[tuple[float, int, float]], calls: int) -> None:
-    assert len(queue) == calls
+    # Samples are left out if taking them would cost more than a hundredth of the time.
+    assert min(calls, 1) <= len(queue) <= calls
     times = [at for at, _, _ in queue]
     assert times == sorted(times)
     assert all(length >= 0 and seconds >= 0 for _, length, seconds in queue)
@@ -276,3 +277,16 @@ def test_without_the_options_nothing_is_written(run: Run, tmp_path: Path) -> Non
     finished = run(WORK, ranks=3)
     assert finished.returncode == 0, finished
     assert os.listdir(tmp_path) == ["program.py"]
+
+
+@pytest.mark.parametrize("option", ["--debug", "--profile"])
+def test_a_folder_that_cannot_be_made(
+    run: Run, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / option.strip("-")).write_text("a file is in the way\n")
+    (tmp_path / "program.py").write_text("if __name__ == '__main__':\n    print('ran')\n")
+    finished = run(option, "program.py", launcher="self")
+    assert finished.returncode == 2, finished
+    assert finished.stdout == "", "nothing of the program has run"
+    assert "scoop_mpi: cannot write what --debug or --profile collects" in finished.stderr
+    assert "Traceback" not in finished.stderr

@@ -644,6 +644,7 @@ def universal_and_standard(future):
 def test_universal_callbacks_are_not_for_the_owner_of_what_ran_elsewhere():
     future = futures.submit(abs, 1)
     called = universal_and_standard(future)
+    future.send_callbacks()
     future.state = SENT
     future.finish(1, None)
     assert called == ["standard"]
@@ -653,7 +654,7 @@ def test_universal_callbacks_travel():
     future = futures.submit(abs, 1)
     future.add_done_callback(print)
     future.add_done_callback(id, CallbackType.universal, "group")
-    assert future.travelling_callbacks() == [(id, "universal", "group")]
+    assert future.send_callbacks() == [(id, "universal", "group")]
 
 
 def test_universal_callbacks_of_a_task_that_came_back_unstarted():
@@ -690,9 +691,9 @@ def test_universal_callbacks_of_a_task_that_nobody_could_rebuild(scheduler):
 @pytest.mark.parametrize("state", [SENT, RUNNING])
 def test_universal_callbacks_that_come_too_late_to_travel(state):
     future = futures.submit(abs, 1)
+    future.send_callbacks()
     future.state = state
     called = universal_and_standard(future)
-    assert future.travelling_callbacks() == []
     future.finish(1, None)
     assert called == ["universal", "standard"]
 

@@ -1,5 +1,6 @@
 """What one worker knows of the pool's constants, in whatever order it hears of them."""
 
+import functools
 import sys
 from types import ModuleType
 
@@ -157,7 +158,7 @@ def test_an_own_definition_that_is_freed_before_its_answer_comes(constants):
 
 def test_a_copy_may_come_before_the_one_that_everybody_gets(constants):
     x = packed("x", [1])
-    constants.arrive_early(1, (x,))
+    constants.arrive_early(Found(1, 1, 1, (x,)))
     value = constants.value("x")
     assert value == [1]
     constants.arrive(Variable(1, 0, (x, packed("y", 2)), ()))
@@ -166,19 +167,19 @@ def test_a_copy_may_come_before_the_one_that_everybody_gets(constants):
 
 
 def test_two_copies_are_one_object(constants):
-    constants.arrive_early(1, (packed("x", [1]),))
+    constants.arrive_early(Found(1, 1, 1, (packed("x", [1]),)))
     value = constants.value("x")
-    constants.arrive_early(1, (packed("x", [1]),))
+    constants.arrive_early(Found(1, 1, 1, (packed("x", [1]),)))
     assert constants.value("x") is value
 
 
 def test_a_copy_that_comes_late_is_dropped(constants):
     constants.arrive(news(1, x="old"))
     assert constants.forget(Forget("x", 1))
-    constants.arrive_early(1, (packed("x", "old"),))
+    constants.arrive_early(Found(1, 1, 1, (packed("x", "old"),)))
     assert "x" not in constants
     constants.arrive(news(2, x="new"))
-    constants.arrive_early(1, (packed("x", "old"),))
+    constants.arrive_early(Found(1, 1, 1, (packed("x", "old"),)))
     assert constants.value("x") == "new"
 
 
@@ -190,7 +191,7 @@ def test_the_same_variable_twice_counts_once(constants):
 
 
 def test_an_answer_without_payload_says_nothing(constants):
-    constants.arrive_early(1, ())
+    constants.arrive_early(Found(1, 1, 1, ()))
     assert constants.names() == []
 
 
@@ -218,13 +219,13 @@ def test_forget_several_before_variable(constants):
 
 def test_forget_between_an_early_copy_and_variable(constants):
     x = packed("x", 1)
-    constants.arrive_early(1, (x,))
+    constants.arrive_early(Found(1, 1, 1, (x,)))
     assert not constants.forget(Forget("x", 1))
     assert "x" not in constants
-    constants.arrive_early(1, (x,))
+    constants.arrive_early(Found(1, 1, 1, (x,)))
     assert "x" not in constants
     assert constants.arrive(Variable(1, 0, (x,), ())) == ["x"]
-    constants.arrive_early(1, (x,))
+    constants.arrive_early(Found(1, 1, 1, (x,)))
     assert "x" not in constants
 
 
@@ -260,7 +261,7 @@ def test_what_is_gone_before_it_comes_counts_as_an_epoch(constants):
 
 
 def test_an_early_copy_is_no_epoch(constants):
-    constants.arrive_early(1, (packed("f", triple),))
+    constants.arrive_early(Found(1, 1, 1, (packed("f", triple),)))
     constants.announce()
     assert not constants.knows(1)
 
@@ -350,40 +351,61 @@ def test_the_same_when_the_first_value_was_known(constants, program):
 
 def test_a_name_that_was_given_to_something_else_while_a_worker_was_busy(constants, program):
     announced = []
-    constants.tell_news(lambda: announced.append(dict(program)))
+    constants.expect("f", lambda: announced.append(dict(program)))
     announce_in_order(constants, news(1, 1, f=lambda: "old"), Forget("f", 1), news(2, 0, f=5))
     assert constants.value("f") == 5
     assert all("f" not in seen for seen in [*announced, program])
 
 
-def test_those_who_wait_are_told_of_news_once(constants):
+def test_those_who_wait_for_a_name_are_told_once(constants):
     told = []
-    constants.tell_news(lambda: told.append("a"))
-    constants.tell_news(lambda: told.append("b"))
+    for letter in "ab":
+        constants.expect("x", functools.partial(told.append, letter))
+    constants.arrive(news(1, y=1))
+    constants.announce()
+    assert told == []
+    constants.arrive(news(2, x=1))
+    assert told == []
+    constants.announce()
+    assert told == ["a", "b"]
+    constants.forget(Forget("x", 2))
+    constants.withdraw("x")
+    constants.arrive(news(3, x=1))
+    constants.announce()
+    assert told == ["a", "b"]
+
+
+def test_an_early_copy_tells_them_too(constants):
+    told = []
+    constants.expect("x", functools.partial(told.append, 1))
+    constants.arrive_early(Found(1, 1, 1, (packed("x", 5),)))
+    constants.announce()
+    assert told == [1]
+
+
+def test_who_gives_up_is_not_told(constants):
+    told = []
+    wakes = [functools.partial(told.append, letter) for letter in "ab"]
+    for wake in wakes:
+        constants.expect("x", wake)
+    constants.give_up("x", wakes[0])
+    constants.give_up("x", wakes[0])
+    constants.give_up("y", wakes[0])
     constants.arrive(news(1, x=1))
     constants.announce()
-    assert told == ["a", "b"]
-    constants.arrive(news(2, y=1))
-    constants.announce()
-    assert told == ["a", "b"]
-    constants.tell_news(lambda: told.append("c"))
-    constants.forget(Forget("x", 1))
-    constants.withdraw("x")
-    assert told == ["a", "b", "c"]
+    assert told == ["b"]
 
 
-def test_who_is_told_may_wait_again(constants):
+def test_what_came_after_a_callable_is_there_after_it(constants):
+    """A reader of ``go`` may use by its bare name what was defined before."""
     told = []
-
-    def tell():
-        told.append(1)
-        constants.tell_news(tell)
-
-    constants.tell_news(tell)
-    for serial in 1, 2:
-        constants.arrive(news(serial, **{f"x{serial}": 1}))
-        constants.announce()
-    assert told == [1, 1]
+    constants.expect("go", functools.partial(told.append, 1))
+    constants.arrive(news(2, go=1)._replace(since=1))
+    constants.announce()
+    assert "go" not in constants and not told
+    constants.arrive(news(1, 1, model=triple))
+    constants.announce()
+    assert "go" in constants and told == [1]
 
 
 # -- any order of delivery -------------------------------------------------
@@ -473,7 +495,7 @@ class Pool:
                     self.received[rank].append(message.serial)
                 gone = side.defined(message)
             case Found():
-                side.arrive_early(message.serial, message.constants)
+                side.arrive_early(message)
             case Forget():
                 gone = [message.name] if side.forget(message) else []
             case Undefined(ticket, True):
@@ -485,7 +507,7 @@ class Pool:
 
     def check_no_old_value(self, name):
         for side in self.sides.values():
-            if name in side:
+            if name in side and name in self.valid:  # else it is being freed once more
                 assert side.value(name) == Codec().loads(self.valid[name].pickled)
 
 

@@ -153,7 +153,7 @@ def test_statistics_do_not_cross_ranks():
     ]
     assert names == {"ROOT"}  # a number: no message can be made here
     modules = {inside(module) for module, _ in imports_of(path)} - {None}
-    assert modules == {"attributes", "context", "future", "job", "messages"}
+    assert modules == {"attributes", "context", "errors", "future", "job", "log", "messages"}
 
 
 @pytest.mark.parametrize("name", ["broker", "messages", "mapcall", "backlog", "scheduler"])

@@ -218,7 +218,8 @@ def test_the_files_need_nothing_of_ours(make, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, timeout=20,
                           capture_output=True, text=True)
-    assert done.stdout.split() == ["2", "2"], done.stderr
+    statistics, samples = map(int, done.stdout.split())
+    assert statistics == 2 and samples >= 1, done.stderr
 
 
 def test_a_second_run_replaces_the_files(make, tmp_path):

@@ -50,7 +50,7 @@ def test_the_only_worker_gets_nothing_but_the_answer():
 def test_several_constants_travel_together():
     both = constant("x"), constant("y", is_callable=True)
     sends = Registry([1, 2]).handle(1, Define(7, both))
-    assert sends == [(1, Defined(7, 1, 1, "")), (2, Variable(1, 1, both, ()))]
+    assert sends == [(1, Defined(7, 1, 1, "", 1)), (2, Variable(1, 1, both, (), 1))]
 
 
 def test_serial_counts_definitions_and_epoch_those_with_callables():
@@ -76,7 +76,7 @@ def test_none_of_several_is_defined_if_one_is_taken():
     assert look_up(one, "a") == look_up(one, "b") == -1
     # Neither number was used up: a gap would be waited for.
     later = Define(9, (constant("a", is_callable=True),))
-    assert one.handle(2, later)[0] == (2, Defined(9, 2, 1, ""))
+    assert one.handle(2, later)[0] == (2, Defined(9, 2, 1, "", 1))
 
 
 def test_a_refused_definition_leaves_the_first_as_it_was():
@@ -235,3 +235,16 @@ def test_a_limit_can_be_set(monkeypatch):
     monkeypatch.setattr(registry, "SMALL", 4)
     one = holding("x", workers=range(1, 8))
     assert one.handle(2, Lookup(5, "x", False)) == [(2, Found(5, 10, 1, ()))]
+
+
+def test_every_answer_tells_the_newest_epoch():
+    one = Registry([1, 2])
+    assert one.handle(1, Lookup(1, "f", False)) == [(1, Found(1, -1, 0, (), 0))]
+    one.handle(1, Define(2, (constant("f", is_callable=True),)))
+    [(_, defined), (_, variable)] = one.handle(2, Define(3, (constant("go"),)))
+    refused = one.handle(2, Define(4, (constant("go"),)))[0][1]
+    found = one.handle(1, Lookup(5, "go", False))[0][1]
+    missing = one.handle(1, Lookup(6, "no", False))[0][1]
+    undefined = one.handle(1, Undefine(7, "no"))[0][1]
+    answers = [defined, variable, refused, found, missing, undefined]
+    assert [answer.since for answer in answers] == [1] * 6

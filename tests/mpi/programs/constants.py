@@ -620,6 +620,77 @@ def make_bare():
     return Bare().answer  # noqa: F821
 
 
+class LargeModel:
+    """A callable that takes its time to travel."""
+
+    def __init__(self):
+        self.data = bytes(LARGE)
+
+    def __call__(self, x):
+        return 2 * x
+
+
+def model_by_name(x):
+    return large_model(x)  # noqa: F821
+
+
+def model_after_go(x):
+    while shared.getConst("go", timeout=1) is None:
+        pass
+    return futures.submit(model_by_name, x).result()
+
+
+def check_what_is_set_later_does_not_overtake_a_callable():
+    fs = [futures.submit(model_after_go, n) for n in range(MANY)]
+    doze()
+    shared.setConst(large_model=LargeModel())
+    shared.setConst(go=1)
+    assert [future.result() for future in fs] == [2 * n for n in range(MANY)]
+    shared.delConst("go")
+    shared.delConst("large_model")
+
+
+def triple_by_name(x):
+    """When it began, and three times x if that function is there."""
+    began = time.monotonic()
+    try:
+        return began, triple(x)  # noqa: F821
+    except NameError:
+        return began, None
+
+
+def busy_parent():
+    """Creates tasks, is in its own code for a while, then runs them."""
+    children = [futures.submit(triple_by_name, n) for n in range(MANY)]
+    stop_at = time.monotonic() + 0.6
+    while time.monotonic() < stop_at:
+        pass
+    return [child.result() for child in children]
+
+
+def check_tasks_that_begin_late_see_a_callable():
+    if not several_workers():
+        return  # there is nobody who could set it meanwhile
+    future = futures.submit(busy_parent)
+    time.sleep(0.2)
+    shared.setConst(triple=lambda x: 3 * x)
+    set_at = time.monotonic()
+    late = [(value, 3 * n) for n, (began, value) in enumerate(future.result()) if began > set_at]
+    assert all(value == expected for value, expected in late), late
+    shared.delConst("triple")
+
+
+def check_who_waits_lets_the_task_run_that_defines_it():
+    waiting = [futures.submit(shared.getConst, "by_a_task", 15) for _ in range(2)]
+    setter = futures.submit(shared.setConst, by_a_task=7)
+    waiting += [futures.submit(shared.getConst, "by_a_task", 15) for _ in range(2)]
+    began = time.monotonic()
+    assert [future.result() for future in waiting] == [7] * 4
+    assert time.monotonic() - began < 10
+    setter.result()
+    shared.delConst("by_a_task")
+
+
 def check_other_values_are_no_globals():
     shared.setConst(plain_value=5)
     assert on_all(has_global, "plain_value") == [False] * (MANY + 1)
