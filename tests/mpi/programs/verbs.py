@@ -13,6 +13,7 @@ from checking import (
     MANY, assert_raises, assert_spread, doze, nap, run_checks, several_workers, workers,
 )
 
+import scoop_mpi
 from scoop_mpi import futures
 
 SIZES = (1, 2, 3, 7, 64, 1000)
@@ -291,7 +292,7 @@ def check_callbacks():
     seen, logged = [], []
     handler = logging.Handler()
     handler.emit = logged.append
-    logging.getLogger().addHandler(handler)
+    scoop_mpi.logger.addHandler(handler)
     try:
         future = futures.submit(square, 3)
         future.add_done_callback(lambda f: seen.append(("first", f.result())))
@@ -304,7 +305,7 @@ def check_callbacks():
         assert len(logged) == 1
         assert logged[0].exc_info[0] is ZeroDivisionError
     finally:
-        logging.getLogger().removeHandler(handler)
+        scoop_mpi.logger.removeHandler(handler)
 
 
 def check_callbacks_may_submit():
