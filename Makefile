@@ -13,7 +13,7 @@ endif
 VENV   := $(if $(filter mpich,$(MPI)),.venv,.venv-$(MPI))
 PY     := $(VENV)/bin/python
 comma  := ,
-EXTRAS := $(if $(filter system,$(MPI)),test,$(MPI)$(comma)test)
+EXTRAS := $(filter-out system,$(MPI))
 SOURCE := $(shell find scoop_mpi launchers -name '*.py' -o -name '*.toml' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
@@ -22,10 +22,10 @@ SOURCE := $(shell find scoop_mpi launchers -name '*.py' -o -name '*.toml' -o -na
 run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
 
-test: $(VENV)/installed lint
+test: $(VENV)/tools lint
 	$(VENV)/bin/pytest
 
-lint: $(VENV)/installed
+lint: $(VENV)/tools
 	$(PY) -m flake8 scoop_mpi tests examples benchmarks
 	$(PY) -m mypy
 
@@ -34,7 +34,12 @@ bench: $(VENV)/installed
 
 $(VENV)/installed: $(SOURCE)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check '.[$(EXTRAS)]'
+	$(PY) -m pip install --quiet --disable-pip-version-check '.$(if $(EXTRAS),[$(EXTRAS)])'
+	touch $@
+
+$(VENV)/tools: $(VENV)/installed
+	$(PY) -m pip install --quiet --disable-pip-version-check \
+	    '.[$(EXTRAS)$(if $(EXTRAS),$(comma))test]'
 	touch $@
 
 clean:

@@ -127,7 +127,7 @@ def mapReduce(
     """
     map_func, reduction = _checked_pair("mapReduce", _with(mapFunc, kwargs), reductionFunc)
     blocks = _blocks("mapReduce", iterables)
-    reduce_block = functools.partial(_reduce_block, map_func, reduction)
+    reduce_block = functools.partial(mapReduce_block, map_func, reduction)
     level = list(map(reduce_block, blocks, timeout=timeout))
     while len(level) > 1:
         odd = level[len(level) // 2 * 2:]
@@ -153,10 +153,10 @@ def mapScan(
     """
     map_func, reduction = _checked_pair("mapScan", _with(mapFunc, kwargs), reductionFunc)
     blocks = _blocks("mapScan", iterables)
-    scan_block = functools.partial(_scan_block, map_func, reduction)
+    scan_block = functools.partial(mapScan_block, map_func, reduction)
     scans = list(map(scan_block, blocks, timeout=timeout))
     carries = list(itertools.accumulate((scan[-1] for scan in scans[:-1]), reduction))
-    carry_block = functools.partial(_carry_block, reduction)
+    carry_block = functools.partial(mapScan_carry, reduction)
     rest = map(carry_block, carries, scans[1:], timeout=timeout)
     return list(itertools.chain(scans[0], *rest))
 
@@ -291,17 +291,17 @@ def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[
     return [items[at:at + size] for at in range(0, len(items), size)]
 
 
-def _reduce_block(
+def mapReduce_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> T:
     return functools.reduce(reduction, itertools.starmap(map_func, block))
 
 
-def _scan_block(
+def mapScan_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> list[T]:
     return list(itertools.accumulate(itertools.starmap(map_func, block), reduction))
 
 
-def _carry_block(reduction: Callable[[T, T], T], carry: T, scan: list[T]) -> list[T]:
+def mapScan_carry(reduction: Callable[[T, T], T], carry: T, scan: list[T]) -> list[T]:
     return [reduction(carry, value) for value in scan]

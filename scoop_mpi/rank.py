@@ -7,6 +7,7 @@ the program runs serially.
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import traceback
@@ -68,6 +69,9 @@ def run_rank(program: Program, settings: Settings) -> int:
 
 
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
+    if endpoint.rank != BROKER:
+        log.logger.info("process %d on %s, one of %d workers; the broker is on %s", os.getpid(),
+                        os.uname().nodename, endpoint.size - 1, endpoint.broker_host)
     if endpoint.rank != ROOT:
         # Ctrl-C is for the program; when that ends, the broker stops the others.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

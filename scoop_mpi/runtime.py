@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from . import context
 from .broker import Broker, BrokerState
 from .codec import Codec
+from .log import logger
 from .messages import BROKER, Failure, Finished, Goodbye
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
@@ -156,6 +157,8 @@ class Worker:
         if self._donor is not None:
             self._donor.stop()
         self.scheduler.close()
+        logger.debug("created %d tasks and maps, received %d messages",
+                     self.scheduler.created, self.scheduler.trader.received)
         context.install(None)
         context.on_first_use(start_alone)
         self._leave()

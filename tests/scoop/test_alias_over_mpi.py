@@ -188,6 +188,8 @@ if __name__ == "__main__":
 LINE = re.compile(r"\[(.*?)\] (worker-\d+) (\w+) +(\w+) +(.*)")
 AMOUNTS = {"ERROR": 40, "WARNING": 21 * 40, "INFO": 40, "DEBUG": 40}
 LEVELS = {"-q": 1, "": 2, "-v": 3, "-vv": 4}
+OUR_LINES = {"-q": 0, "": 0, "-v": 5, "-vv": 10}
+"""Lines that the five workers themselves log: where they are, at the end what they did."""
 
 
 @pytest.mark.parametrize("option", LEVELS)
@@ -200,19 +202,23 @@ def test_lines_of_the_logger(run: Run, tmp_path: Path, option: str, unbuffered: 
     own = "plain []"
     assert lines.count(own) == 1, finished
     counts = dict.fromkeys(list(AMOUNTS)[:LEVELS[option]], 0)
-    workers = set()
+    workers, our_lines = set(), 0
     for line in lines:
         if line == own:
             continue
         match = LINE.fullmatch(line)
         assert match, line
         _, worker, module, level, text = match.groups()
+        if module in ("rank", "runtime"):
+            our_lines += 1
+            continue
         assert module == "program"
         assert re.fullmatch(r"w\d+ x{200}|[eid]\d+|old spelling \d+", text), line
         counts[level] += 1
         workers.add(worker)
     assert counts == {level: AMOUNTS[level] for level in counts}
     assert len(workers) > 1
+    assert our_lines == OUR_LINES[option]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
