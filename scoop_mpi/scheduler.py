@@ -474,8 +474,7 @@ class Scheduler:
         Tasks cannot be interrupted, so that work is left to other workers.
         """
         timers = self._timers
-        while timers and timers[0][2].woken:
-            heapq.heappop(timers)
+        _drop_woken(timers)
         if not timers or not self.trader.peers:
             return True
         estimate_s = self.backlog.peek_estimate_s() or UNKNOWN_TASK_S
@@ -487,6 +486,7 @@ class Scheduler:
         try:
             while True:
                 may_start = not self._timers or self._may_start()
+                _drop_woken(self._alarms)
                 self.look(keep=1 if may_start else 0)
                 if self._ready or (self.backlog and may_start):
                     break
@@ -558,3 +558,9 @@ class Scheduler:
         stepping, self._stepping = self._stepping, []
         for parked in stepping:
             parked.wake()
+
+
+def _drop_woken(timers: list[tuple[float, int, Parked]]) -> None:
+    """Forgets the next deadlines as long as nobody waits for them any more."""
+    while timers and timers[0][2].woken:
+        heapq.heappop(timers)

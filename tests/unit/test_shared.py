@@ -299,3 +299,13 @@ def test_it_is_small_wherever_it_travels(scheduler):
     assert len(scheduler.codec.dumps(stand_in, found)) < 500
     assert not found
     assert scheduler.codec.loads(scheduler.codec.dumps(stand_in, {}))() == 10**6
+
+
+def test_a_long_wait_that_has_ended_holds_nothing_up(run_python):
+    done = run_python(
+        "from scoop_mpi import futures, shared\n"
+        "waiting = [futures.submit(shared.getConst, 'x', 60) for _ in range(3)]\n"
+        "futures.submit(shared.setConst, x=5)\n"
+        "print([future.result() for future in waiting])\n", "-W", "ignore", timeout=15,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("[5, 5, 5]\n", "", 0)
