@@ -57,7 +57,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undoes :func:`install`, also for what was imported by then."""
+    """Undoes :func:`install`, also for what was imported by then. (A job never does.)"""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
     for name, module in list(sys.modules.items()):

@@ -7,8 +7,9 @@ answer to a question. So:
     copies that come after that one are out of date and dropped;
     FORGET for one that has not come yet is kept, and answered when it comes.
 
-Two threads call :meth:`Constants.arrive` and :meth:`Constants.forget`, under the lock of
-``trader``; all else, and all that runs user code (unpickling), is for the first thread.
+Two threads call what takes messages in (``arrive``, ``arrive_early``, ``defined``,
+``forget``), under the lock of ``trader``; all else, and all that runs user code
+(unpickling), is for the first thread.
 """
 
 from __future__ import annotations
