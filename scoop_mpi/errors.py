@@ -10,6 +10,10 @@ import pickle
 from typing import NoReturn
 
 
+TIMED_OUT = 124
+"""Exit code of a job that ``--timeout`` has ended, as timeout(1) has it."""
+
+
 class ScoopError(Exception):
     """Base of the errors that scoop_mpi defines."""
 

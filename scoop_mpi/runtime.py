@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from . import context
 from .broker import Broker, BrokerState
 from .codec import Codec
+from .errors import TIMED_OUT
 from .log import logger
 from .messages import BROKER, Failure, Finished, Goodbye
 from .scheduler import Idler as SchedulerIdler
@@ -196,9 +197,14 @@ def make_scheduler(
     return Scheduler(endpoint, codec, time.perf_counter, idler, alone)
 
 
-def run_broker(endpoint: MpiEndpoint) -> int:
-    """Runs rank 0 until every worker has left; returns the job's exit code."""
+def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
+    """Runs rank 0 until every worker has left; returns the job's exit code.
+
+    Args:
+        timeout_s: seconds after which the job fails, wherever it is; None: no limit.
+    """
     broker = Broker(endpoint.size)
+    end_by = None if timeout_s is None else time.perf_counter() + timeout_s
     silent_since = time.perf_counter()
     stop_by: float | None = None
     while broker.state is not BrokerState.STOPPED:
@@ -212,6 +218,10 @@ def run_broker(endpoint: MpiEndpoint) -> int:
         else:
             endpoint.progress()
             pause(now - silent_since, longest_s=BROKER_SLEEP_MAX_S)
+        if end_by is not None and now > end_by:
+            end_by = None
+            for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
+                endpoint.send(dest, message)
         if broker.state is BrokerState.STOPPING:
             if stop_by is None:
                 stop_by = now + (LEAVE_S if broker.drained else STOP_S)
@@ -220,6 +230,10 @@ def run_broker(endpoint: MpiEndpoint) -> int:
                 _abort(endpoint, broker)
     _send_all(endpoint)
     return broker.exit_code
+
+
+def _timed_out(timeout_s: float | None) -> Failure:
+    return Failure(f"scoop_mpi: the job was ended after --timeout {timeout_s:g} s", TIMED_OUT)
 
 
 def _send_all(endpoint: MpiEndpoint) -> None:
@@ -243,6 +257,20 @@ def report(text: str) -> None:
 
 
 # -- one process -----------------------------------------------------------
+
+
+def limit_time(timeout_s: float | None) -> None:
+    """Ends this process after ``timeout_s`` seconds; None: no limit."""
+    if timeout_s is not None:
+        timer = threading.Timer(timeout_s, _end, [timeout_s])
+        timer.daemon = True
+        timer.start()
+
+
+def _end(timeout_s: float) -> None:
+    report(_timed_out(timeout_s).text)
+    sys.stdout.flush()
+    os._exit(TIMED_OUT)
 
 
 class _NoPause:

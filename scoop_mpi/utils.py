@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .errors import LaunchError
+from .hostlist import expand, parse_hostfile
+from .launch.allocation import pbs, per_node, sge, slurm
 from .log import logger, set_verbosity
 
 Hosts = list[tuple[str, int]]
@@ -54,22 +55,12 @@ def getHostsFromFile(filename: str) -> Hosts:
     Raises:
         LaunchError: the file cannot be read, or a line is neither.
     """
-    hosts: Hosts = []
     try:
-        with open(filename) as file:
-            lines = file.read().splitlines()
+        with open(filename, encoding="utf-8") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise LaunchError(f"cannot read the hostfile {filename}: {error}") from None
-    for number, line in enumerate(lines, 1):
-        words = line.split("#")[0].split()
-        if not words:
-            continue
-        if len(words) > 2 or (len(words) == 2 and not words[1].isdecimal()):
-            raise LaunchError(f"{filename}, line {number}: {line.strip()!r} is not a host's "
-                              "name and, maybe, its number of workers")
-        workers = int(words[1]) if len(words) == 2 else 1
-        hosts += [(name, workers) for name in expand_hostlist(words[0])]
-    return hosts
+    return [(name, workers or 1) for name, workers in parse_hostfile(text, filename)]
 
 
 def getHostsFromList(hostlist: Iterable[Any]) -> Hosts:
@@ -77,59 +68,35 @@ def getHostsFromList(hostlist: Iterable[Any]) -> Hosts:
     counted: Counter[str] = Counter()
     for host in hostlist:
         names, workers = (host, 1) if isinstance(host, str) else host
-        for name in expand_hostlist(names):
+        for name in expand(names):
             counted[name] += int(workers)
     return list(counted.items())
 
 
 def getHostsFromSLURM() -> Hosts:
     """The hosts of this SLURM job."""
-    return parseSLURM(os.environ.get("SLURM_JOB_NODELIST") or os.environ["SLURM_NODELIST"])
+    return slurm(os.environ).hosts
 
 
 def parseSLURM(string: str) -> Hosts:
     """The hosts of a SLURM host list, with the numbers of tasks that SLURM has set."""
-    environ = os.environ
-    names = expand_hostlist(string)
-    tasks: list[int] = []
-    per_node = environ.get("SLURM_TASKS_PER_NODE") or environ.get("SLURM_JOB_CPUS_PER_NODE", "1")
-    for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", per_node):
-        tasks += [int(count)] * int(times or 1)
-    tasks += [tasks[-1]] * (len(names) - len(tasks))
-    return list(zip(names, tasks))
+    names = expand(string)
+    per = os.environ.get("SLURM_TASKS_PER_NODE") or os.environ.get("SLURM_JOB_CPUS_PER_NODE", "1")
+    tasks = per_node(per, "SLURM_TASKS_PER_NODE")
+    return list(zip(names, tasks + [tasks[-1]] * (len(names) - len(tasks))))
 
 
-def expand_hostlist(text: str) -> list[str]:
-    """The names in a SLURM host list: ``n[01-03,7],login`` is n01, n02, n03, n7, login."""
-    names: list[str] = []
-    for part in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
-        names += _expand(part)
-    return names
-
-
-def _expand(part: str) -> list[str]:
-    match = re.fullmatch(r"([^\[]*)\[([^\]]*)\](.*)", part)
-    if match is None:
-        return [part]
-    before, ranges, after = match.groups()
-    names: list[str] = []
-    for one in ranges.split(","):
-        first, _, last = one.partition("-")
-        numbers = range(int(first), int(last or first) + 1)
-        names += [f"{before}{number:0{len(first)}}" for number in numbers]
-    return [name + rest for name in names for rest in _expand(after)]
+expand_hostlist = expand
 
 
 def getHostsFromPBS() -> Hosts:
     """The hosts of this PBS or Torque job."""
-    with open(os.environ["PBS_NODEFILE"]) as file:
-        return getHostsFromList(file.read().split())
+    return pbs(os.environ).hosts
 
 
 def getHostsFromSGE() -> Hosts:
     """The hosts of this SGE job."""
-    with open(os.environ["PE_HOSTFILE"]) as file:
-        return [(line.split()[0], int(line.split()[1])) for line in file if line.strip()]
+    return sge(os.environ).hosts
 
 
 def getWorkerQte(hosts: Hosts) -> int:

@@ -10,15 +10,22 @@ from ..errors import LaunchError
 
 # (rank, size) as launchers name them; a size may be unknown.
 _VARIABLES = (
-    ("PMI_RANK", "PMI_SIZE"),  # MPICH, Intel MPI, Cray, srun --mpi=pmi2
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),  # Open MPI
-    ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),  # srun --mpi=pmix
+    ("PMI_RANK", "PMI_SIZE"),  # MPICH, Intel MPI, Cray, Flux, srun --mpi=pmi2
     ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),  # MVAPICH2
+    ("JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE"),  # jsrun
+    ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),  # srun --mpi=pmix
 )
+# srun sets them whatever MPI it serves, none included. A batch script has the first, too.
+_STEP = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
+_INTERACTIVE_STEP = "4294967290"  # SLURM_INTERACTIVE_STEP in slurm.h
 SIZE_VARIABLE = "SCOOP_MPI_SIZE"
 """Set by our own launcher: how many ranks it asked for."""
 STDIN_VARIABLE = "SCOOP_MPI_STDIN"
-"""Set by our own launcher: a named pipe that carries its standard input."""
+"""Set by our own launcher: a named pipe that carries its standard input, or
+``STDIN_BY_LAUNCHER``."""
+STDIN_BY_LAUNCHER = "-"
+"""mpiexec was told to send standard input to the root."""
 TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
 """Set by our own launcher: the terminal at which the root's prompt is to appear."""
 ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
@@ -27,7 +34,9 @@ ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
 
 def launched_rank(environ: Mapping[str, str] = os.environ) -> int | None:
     """This process's rank as its launcher sees it; None: no launcher started it."""
-    for rank_name, _ in _VARIABLES:
+    if in_interactive_step(environ):
+        return None
+    for rank_name, _ in _families(environ):
         value = environ.get(rank_name, "")
         if value.isdecimal():
             return int(value)
@@ -36,12 +45,35 @@ def launched_rank(environ: Mapping[str, str] = os.environ) -> int | None:
 
 def launched_size(environ: Mapping[str, str] = os.environ) -> int | None:
     """Number of ranks that the launcher started; None: it does not say."""
-    names = [SIZE_VARIABLE, *(size_name for _, size_name in _VARIABLES)]
+    names = [SIZE_VARIABLE, *(size_name for _, size_name in _families(environ))]
     for name in names:
         value = environ.get(name, "")
         if value.isdecimal():
             return int(value)
     return None
+
+
+def in_interactive_step(environ: Mapping[str, str] = os.environ) -> bool:
+    """Is this a shell that SLURM has opened in an allocation (``srun --pty bash``, salloc)?
+
+    To SLURM it is a job step of one task, so it has all the marks of a rank.
+    """
+    is_step = environ.get("SLURM_STEP_NUM_TASKS") == "1" and (
+        "SLURM_PTY_PORT" in environ or environ.get("SLURM_STEP_ID") == _INTERACTIVE_STEP)
+    # Ranks that a launcher has started from that shell have its marks as well.
+    launched = ("HYDI_CONTROL_FD", "OMPI_COMM_WORLD_SIZE", SIZE_VARIABLE)
+    return is_step and not any(name in environ for name in launched)
+
+
+def _families(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    in_step = "SLURM_STEP_ID" in environ and not in_interactive_step(environ)
+    return (*_VARIABLES, _STEP) if in_step else _VARIABLES
+
+
+def is_first_of_host(environ: Mapping[str, str] = os.environ) -> bool:
+    """Is this the host's first rank, or is that not known? It speaks for the others."""
+    names = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
+    return next((environ[name] for name in names if name in environ), "0") == "0"
 
 
 def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
@@ -62,11 +94,29 @@ def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
         raise LaunchError("", exit_code=1)
     raise LaunchError(
         f"the launcher started {expected} ranks, but MPI sees a world of {mpi_size}: "
-        "mpiexec belongs to another MPI than the library that mpi4py loads. "
-        "Use the mpiexec of that library (python -m scoop_mpi finds it by itself), or "
-        "install mpi4py for the MPI of this mpiexec",
+        f"{_culprit(environ)} than the library that mpi4py loads. {_remedy(environ)}, or "
+        "install mpi4py for the MPI of this launcher",
         exit_code=1,
     )
+
+
+def _by_srun(environ: Mapping[str, str]) -> bool:
+    return "SLURM_STEP_ID" in environ and "HYDI_CONTROL_FD" not in environ \
+        and "OMPI_COMM_WORLD_SIZE" not in environ
+
+
+def _culprit(environ: Mapping[str, str]) -> str:
+    if _by_srun(environ):
+        kind = environ.get("SLURM_MPI_TYPE")
+        return f"srun{f' --mpi={kind}' if kind else ''} speaks another PMI"
+    return "mpiexec belongs to another MPI"
+
+
+def _remedy(environ: Mapping[str, str]) -> str:
+    if _by_srun(environ):
+        return ("Use srun --mpi=pmix for Open MPI, srun --mpi=pmi2 for MPICH and its relatives "
+                "(srun --mpi=list tells which there are), or python -m scoop_mpi without srun")
+    return "Use the launcher of that library (python -m scoop_mpi finds it by itself)"
 
 
 def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
@@ -79,6 +129,8 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         _take_terminal(environ[TERMINAL_VARIABLE], environ[ROOT_PID_VARIABLE])
         return
     path = environ.get(STDIN_VARIABLE)
+    if path == STDIN_BY_LAUNCHER:
+        return
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
     elif "HYDI_CONTROL_FD" in environ:

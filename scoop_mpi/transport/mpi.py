@@ -62,6 +62,13 @@ class MpiEndpoint:
         self._comm.Bcast([buffer, MPI.BYTE], BROKER)
         return buffer.rstrip(b"\0").decode(errors="replace")
 
+    def cores_of_neighbours(self, cores: frozenset[int]) -> list[frozenset[int]]:
+        """What each worker on this host passes as ``cores``. All ranks must call it."""
+        host = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
+        gathered = host.allgather(None if self.rank == BROKER else cores)
+        host.Free()
+        return [one for one in gathered if one is not None]
+
     def send(self, dest: int, message: Message) -> None:
         """Starts sending; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
         tag, data = pack(message)

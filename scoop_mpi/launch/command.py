@@ -1,0 +1,162 @@
+"""The exact command that starts a job. Pure functions, for golden tests and ``--dry-run``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import LaunchError
+from .launchers import Choice
+from .plan import Plan
+from .world import SIZE_VARIABLE
+
+MOST_BYTES = 100_000
+"""Bytes in one argument of a command; Linux ends at 128 KiB."""
+
+_FORWARDED = ("PYTHON", "SCOOP_MPI_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "BLIS_",
+              "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "LANG", "LC_")
+"""Beginnings of the variables that ranks on other hosts need, for launchers that do not
+pass all on by themselves."""
+
+_PROLOG_SOURCED = 'prolog() { . "$0"; }; prolog && exec "$@"; ' \
+    'code=$?; echo "scoop_mpi: the prolog $0 failed on $(uname -n) (exit code $code)" >&2; ' \
+    'exit $code'
+_PROLOG_EXECUTED = _PROLOG_SOURCED.replace('. "$0"', '"$0"')
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every rank is to run, and how.
+
+    Args:
+        arguments: what follows ``python``.
+        python: the interpreter.
+        directory: working directory; empty: as it is here.
+        prolog: file that is sourced or executed before every rank; empty: none.
+        ssh: program in place of ssh; empty: the launcher's.
+        rsh: use rsh.
+        mpi_args: further options for the launcher.
+        variables: environment variables to set.
+        stdin_to: the rank that gets the launcher's standard input; None: nobody needs it.
+    """
+
+    arguments: tuple[str, ...]
+    python: str
+    directory: str = ""
+    prolog: str = ""
+    ssh: str = ""
+    rsh: bool = False
+    mpi_args: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    stdin_to: int | None = None
+
+
+class Command(NamedTuple):
+    """A command, what to add to the environment, and the list of hosts for a file, if any."""
+
+    argv: list[str]
+    variables: dict[str, str]
+    host_list: str
+
+
+def build(
+    choice: Choice, plan: Plan, request: Request, environ: Mapping[str, str], host_file: str
+) -> Command:
+    """The command that starts the ranks of ``plan``.
+
+    Args:
+        environ: the environment in which it will run.
+        host_file: where the list of hosts will be, if the launcher wants it in a file.
+
+    Raises:
+        LaunchError: the launcher cannot do what is asked for.
+    """
+    launcher, executable, library = choice
+    variables = {name: value for name, value in launcher.variables(executable).items()
+                 if name not in environ}
+    variables |= {**request.variables, SIZE_VARIABLE: str(plan.ranks)}
+    argv = [executable, *launcher.options, *(launcher.options_for(library) or ())]
+    argv += _filled(launcher.binding)
+    argv += _filled(launcher.ranks, ranks=plan.ranks)
+    host_list = ""
+    if plan.given:
+        if not launcher.hosts:
+            raise LaunchError(f"{launcher.name} cannot be told the hosts; leave out --hosts and "
+                              "--hostfile, or use another launcher (--launcher)")
+        entries = [launcher.host.format(name=name, ranks=ranks)
+                   for name, ranks in plan.hosts
+                   for _ in range(ranks if launcher.line_for_each_rank else 1)]
+        if any("{file}" in part for part in launcher.hosts):
+            host_list = "".join(entry + "\n" for entry in entries)
+        hosts = ",".join(entries)
+        if not host_list and len(hosts) > MOST_BYTES:
+            raise LaunchError(f"{len(entries)} hosts are too many for one command of "
+                              f"{launcher.name}; start the job under a job scheduler")
+        argv += _filled(launcher.hosts, hosts=hosts, file=host_file)
+    if request.directory:
+        argv += _option(choice, "directory", "--path", directory=request.directory)
+    if request.ssh:
+        argv += _option(choice, "ssh", "--ssh-executable", path=request.ssh)
+    if request.rsh:
+        argv += _option(choice, "rsh", "--rsh")
+    if request.stdin_to is not None:
+        argv += _filled(launcher.stdin, rank=request.stdin_to)
+    if plan.is_remote:
+        # Hosts of a scheduler, too: the launcher starts its ranks there as well.
+        for name in sorted({*environ, *variables}):
+            if name.startswith(_FORWARDED) and not name.startswith("PYTHONHASH"):
+                value = variables.get(name, environ.get(name, ""))
+                argv += _filled(launcher.variable, name=name, value=value)
+    argv += request.mpi_args
+    if request.prolog:
+        argv += prolog_command(request.prolog)
+    argv += [request.python, *request.arguments]
+    return Command(argv, variables, host_list)
+
+
+def _filled(parts: list[str], **values: object) -> list[str]:
+    return [part.format(**values) for part in parts]
+
+
+def _option(choice: Choice, key: str, option: str, **values: object) -> list[str]:
+    parts: list[str] = getattr(choice.launcher, key)
+    if not parts:
+        raise LaunchError(f"{choice.launcher.name} has nothing for {option}; leave it out, or "
+                          "use another launcher (--launcher)")
+    return _filled(parts, **values)
+
+
+def prolog_command(path: str) -> list[str]:
+    """What stands before a command to have ``path`` sourced, or executed, first.
+
+    A shell script is sourced, so that what it exports, ``module load`` and ``activate``
+    take effect. Other programs are executed.
+
+    Raises:
+        LaunchError: it cannot be read, or failed to be either.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.read(256)
+    except OSError as error:
+        raise LaunchError(f"--prolog {path}: {error.strerror}") from None
+    is_shell = re.match(rb"#!\s*\S*/(env\s+)?(ba|da|k)?sh\b", start)
+    is_program = start.startswith((b"\x7fELF", b"#!")) and not is_shell
+    if is_program and not os.access(path, os.X_OK):
+        raise LaunchError(f"--prolog {path} is not a shell script and may not be executed; "
+                          "chmod +x it")
+    script = _PROLOG_EXECUTED if is_program else _PROLOG_SOURCED
+    return ["/bin/bash", "-c", script, os.path.abspath(path)]
+
+
+def shown(command: Command, host_file: str) -> str:
+    """The command as one would type it in a shell, with what must be there before."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in
+             sorted(command.variables.items())]
+    if command.host_list:
+        lines += [f"cat >{shlex.quote(host_file)} <<END", command.host_list + "END"]
+    return "\n".join([*lines, shlex.join(command.argv)])

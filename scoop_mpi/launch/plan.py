@@ -1,0 +1,115 @@
+"""Which host gets which ranks. Pure functions; nothing is asked or started.
+
+Ranks fill the hosts in their order: rank 0, the broker, and rank 1, the root, are on the
+first one (on the first two, if the first has a single slot).
+
+Whoever names hosts (``--hosts``, ``--hostfile``) counts workers, as in SCOOP: the broker
+is one rank more, on the first host. A job scheduler counts slots: the broker takes one
+of them, unless ``-n`` asks for that many workers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..hostlist import Host, divide
+from .allocation import Allocation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ranks of a job.
+
+    Args:
+        workers: their number; there is one rank more.
+        hosts: (name, ranks), in the order of the ranks.
+        given: the launcher must be told the hosts; else it finds them by itself.
+        source: where the hosts come from, for people.
+    """
+
+    workers: int
+    hosts: tuple[tuple[str, int], ...]
+    given: bool
+    source: str
+
+    @property
+    def ranks(self) -> int:
+        """The workers and the broker."""
+        return self.workers + 1
+
+    def host_of(self, rank: int) -> str:
+        """The host of a rank."""
+        for name, ranks in self.hosts:
+            if rank < ranks:
+                return name
+            rank -= ranks
+        return self.hosts[-1][0]
+
+    @property
+    def is_remote(self) -> bool:
+        """Is there a rank on another host than this one?"""
+        return not all(is_local(name) for name, _ in self.hosts)
+
+    def lines(self) -> list[str]:
+        """For people: a line for each host."""
+        first, lines = 0, []
+        for name, ranks in self.hosts:
+            last = first + ranks - 1
+            own = f"rank {first}" if ranks == 1 else f"ranks {first}-{last}"
+            roles = [role for rank, role in ((0, "broker"), (1, "root")) if first <= rank <= last]
+            lines.append(f"{name}: {own}" + (f" ({', '.join(roles)})" if roles else ""))
+            first = last + 1
+        return lines
+
+
+def make_plan(
+    workers: int | None, named: Sequence[Host], source: str, allocation: Allocation | None,
+    finds_hosts_of: Sequence[str], cores: int,
+    ask_cores: Callable[[list[str]], dict[str, int]],
+) -> Plan:
+    """Divides the ranks among hosts.
+
+    Args:
+        workers: what ``-n`` says; None: all there is room for.
+        named: the hosts that the user has named.
+        source: how (for people).
+        allocation: what a job scheduler has given.
+        finds_hosts_of: the schedulers whose hosts the launcher finds by itself.
+        cores: of this host.
+        ask_cores: the numbers of cores of other hosts, by name.
+    """
+    if named:
+        hosts = _with_cores(named, cores, ask_cores)
+        total = workers or sum(count for _, count in hosts)
+        (first, count), *rest = divide(hosts, total)
+        placed = ((first, count + 1), *rest)
+        # Inside a job the launcher would take the job's hosts, if it were not told.
+        elsewhere = not all(is_local(name) for name, _ in placed)
+        return Plan(total, placed, elsewhere or allocation is not None, source)
+    if allocation is not None:
+        total = workers or max(1, allocation.slots - 1)
+        placed = tuple(divide(allocation.hosts, total + 1))
+        where = f"{allocation.scheduler} job {allocation.job}, {allocation.slots} slots"
+        return Plan(total, placed, allocation.scheduler not in finds_hosts_of, where)
+    total = workers or cores
+    return Plan(total, ((os.uname().nodename, total + 1),), False, "this machine")
+
+
+def _with_cores(
+    hosts: Sequence[Host], cores: int, ask_cores: Callable[[list[str]], dict[str, int]]
+) -> list[tuple[str, int]]:
+    unknown = [name for name, count in hosts if count is None and not is_local(name)]
+    answers = ask_cores(unknown) if unknown else {}
+    return [(name, answers.get(name, cores) if count is None else count)
+            for name, count in hosts]
+
+
+def is_local(name: str) -> bool:
+    """Does the name mean this host?"""
+    names = {os.uname().nodename}
+    # SLURM may call a node otherwise than it calls itself.
+    names |= {os.environ.get("SLURMD_NODENAME") or "localhost"}
+    return name in ("localhost", "127.0.0.1", "::1") or any(
+        name == own or name == own.split(".")[0] or name.split(".")[0] == own for own in names)

@@ -1,0 +1,152 @@
+"""Runs the launcher: carries standard input to the root, passes signals on, keeps time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import TIMED_OUT, LaunchError
+from .command import Command
+from .world import ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE
+
+GRACE_S = 10.0
+"""Seconds that the launcher gets to end a job before it is killed; the broker, which
+keeps the time limit, gets as many before that."""
+
+
+def run(
+    build: Callable[[str, dict[str, str]], Command], root_is_here: bool,
+    at_terminal: bool = False, timeout_s: float | None = None,
+) -> int:
+    """Runs a job and returns its exit code.
+
+    Args:
+        build: the command, from the path of its file of hosts and the variables that
+            are to be set for all ranks.
+        root_is_here: rank 1 runs on this host.
+        at_terminal: the root talks with our terminal itself.
+        timeout_s: seconds after which the job is ended; None: no limit.
+    """
+    has_stdin = _has_stdin()
+    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+        variables: dict[str, str] = {}
+        root_pid_file = ""
+        if at_terminal:
+            root_pid_file = variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
+            variables[TERMINAL_VARIABLE] = os.ttyname(0)
+        elif has_stdin:
+            variables[STDIN_VARIABLE] = _carry_stdin(folder) if root_is_here else STDIN_BY_LAUNCHER
+        host_file = os.path.join(folder, "hosts")
+        command = build(host_file, variables)
+        if command.host_list:
+            Path(host_file).write_text(command.host_list, encoding="utf-8")
+        with _terminal_kept() if at_terminal else contextlib.nullcontext():
+            by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
+            exit_code = _run(command, root_pid_file, timeout_s, 0 if by_launcher else None)
+    return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+def _run(
+    command: Command, root_pid_file: str, timeout_s: float | None, stdin: int | None
+) -> int:
+    """Runs the launcher; passes signals on to it, and waits for it to clean up.
+
+    It gets a session of its own, so that Ctrl-C in a terminal reaches it once: at the
+    second one MPICH's gives up on an orderly end. At a prompt there may be many: they
+    go straight to the root.
+    """
+    received: list[int] = []
+    process: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, frame: object) -> None:
+        if number == signal.SIGINT and root_pid_file:
+            with contextlib.suppress(OSError, ValueError):  # not there yet, or gone
+                os.kill(int(Path(root_pid_file).read_text()), number)
+                return
+        received.append(number)
+        if process is not None:
+            # The second asks it to hurry; whoever asks a third time has lost patience.
+            process.send_signal(number if len(received) < 3 else signal.SIGKILL)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, pass_on) for number in signals]
+    try:
+        process = subprocess.Popen(
+            command.argv, env={**os.environ, **command.variables}, start_new_session=True,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+        )
+        for number in received:  # before there was a process to pass them on to
+            process.send_signal(number)
+        exit_code = _wait(process, timeout_s)
+    except OSError as error:
+        raise LaunchError(f"{command.argv[0]} does not start: {error.strerror}") from None
+    finally:
+        for number, handler in zip(signals, before):
+            signal.signal(number, handler)
+    return 128 + received[0] if received else exit_code
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
+    """Waits for the launcher's end. The broker keeps the time; this is for its absence."""
+    if timeout_s is None:
+        return process.wait()
+    try:
+        return process.wait(timeout_s + GRACE_S)
+    except subprocess.TimeoutExpired:
+        print(f"scoop_mpi: the job did not end within --timeout {timeout_s:g} s, and its broker "
+              "does not answer; ending it", file=sys.stderr, flush=True)
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return TIMED_OUT
+
+
+@contextlib.contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Puts the terminal's settings back, in case the root was killed while it edited a line."""
+    settings = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, settings)
+
+
+def _has_stdin() -> bool:
+    return not (sys.stdin is None or sys.stdin.closed or _is_background())
+
+
+def _carry_stdin(folder: str) -> str:
+    """Makes a named pipe that carries our standard input to the root; returns its path.
+
+    mpiexec would give it to rank 0, the broker, and Open MPI's forwarding does not pass
+    on the end of input.
+    """
+    path = os.path.join(folder, "stdin")
+    os.mkfifo(path, 0o600)
+    threading.Thread(target=_carry, args=(path,), daemon=True).start()
+    return path
+
+
+def _carry(path: str) -> None:
+    with contextlib.suppress(OSError), open(path, "wb", buffering=0) as pipe:
+        while data := os.read(0, 1 << 16):
+            pipe.write(data)
+
+
+def _is_background() -> bool:
+    """Reading the terminal from the background would stop the job."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
+    except OSError:
+        return True

@@ -1,0 +1,249 @@
+"""From the options of the command line to a launcher that runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from .. import alias
+from ..errors import LaunchError
+from ..hostlist import Host, parse_hostfile, parse_names
+from ..job import Settings
+from ..log import logger, speak_plainly
+from ..program import Program
+from ..surroundings import set_pythonpath
+from . import process
+from .allocation import Allocation, find_allocation
+from .command import Command, Request, build, prolog_command, shown
+from .launchers import Choice, choose
+from .library import loaded_library
+from .options import Options
+from .plan import Plan, is_local, make_plan
+from .world import in_interactive_step
+
+ASK_CORES_LIMIT_S = 60
+"""Seconds that other hosts get to tell the number of their cores."""
+_ASK_CORES = (
+    "import os; e = os.environ; "
+    "names = ('OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'PMIX_RANK', 'SLURM_PROCID'); "
+    "rank = next(e[name] for name in names if name in e); "
+    "print('cores', rank, len(os.sched_getaffinity(0)), flush=True)"
+)
+
+
+def start(options: Options, settings: Settings, program: Program | None) -> int:
+    """Starts a launcher that starts the ranks; returns the job's exit code.
+
+    Args:
+        program: None: the pool is checked.
+
+    Raises:
+        LaunchError: something keeps it from starting; nothing has been.
+    """
+    speak_plainly()
+    for note in options.notes:
+        logger.warning("%s", note)
+    _prepare(options, settings, program)
+    if in_interactive_step():
+        _leave_step()
+    choice = choose(loaded_library(options.python or sys.executable), options.launcher,
+                    options.mpiexec)
+    allocation = find_allocation()
+    named, source = _named_hosts(options)
+    _check_names(named, allocation, options)
+    plan = make_plan(
+        options.n, named, source, allocation, choice.launcher.schedulers,
+        len(os.sched_getaffinity(0)),
+        lambda names: _cores_of(names, choice, options),
+    )
+    _tell(choice, plan)
+    arguments = ("-m", "scoop_mpi", *settings.arguments())
+    if program is not None:
+        arguments += program_arguments(program)
+    if options.dry_run:
+        print(describe(choice, plan, build(
+            choice, plan, _request(options, arguments), os.environ, "HOSTS"), "HOSTS"))
+        return 0
+    root_is_here = is_local(plan.host_of(1))
+    if not root_is_here and not choice.launcher.stdin and _is_file(0):
+        logger.warning("%s cannot send standard input to the root on %s: the program will find "
+                       "it empty", choice.launcher.name, plan.host_of(1))
+
+    def build_command(host_file: str, variables: dict[str, str]) -> Command:
+        stdin_to = None if root_is_here else 1
+        request = _request(options, arguments, variables, stdin_to)
+        command = build(choice, plan, request, os.environ, host_file)
+        logger.info("command:\n%s", shown(command, host_file))
+        return command
+
+    at_terminal = settings.interactive and os.isatty(0)
+    return process.run(build_command, root_is_here, at_terminal, settings.timeout_s)
+
+
+def program_arguments(program: Program) -> tuple[str, ...]:
+    """What every rank gets: the program and its arguments."""
+    own = ["-m", program.name] if program.is_module else [program.name] if program.name else []
+    return (*own, *program.args)
+
+
+def describe(choice: Choice, plan: Plan, command: Command, host_file: str) -> str:
+    """What ``--dry-run`` prints; from its first line on a shell would run it."""
+    about = [
+        f"launcher: {choice.launcher.name}, {choice.executable}, for {choice.library}",
+        f"workers: {plan.workers}, and the broker; hosts from {plan.source}"
+        + ("" if plan.given else f", found by {choice.launcher.name} itself"),
+        *plan.lines(),
+    ]
+    return "\n".join([*(f"# {line}" for line in about), shown(command, host_file)])
+
+
+def _prepare(options: Options, settings: Settings, program: Program | None) -> None:
+    """Fails as the ranks would, before any is started."""
+    if options.path and os.path.isdir(options.path):
+        os.chdir(options.path)
+    elif options.path:
+        raise LaunchError(f"--path {options.path}: no such directory")
+    if options.pythonpath is not None:
+        set_pythonpath(options.pythonpath)
+    if options.prolog:
+        prolog_command(options.prolog)
+    if options.ssh and shutil.which(options.ssh) is None:
+        raise LaunchError(f"--ssh-executable {options.ssh}: there is no such program")
+    if settings.alias:
+        alias.install()  # a module's package is imported to find it
+    if program is not None:
+        program.check()
+
+
+def _request(
+    options: Options, arguments: tuple[str, ...], variables: Mapping[str, str] = {},
+    stdin_to: int | None = None,
+) -> Request:
+    paths = {} if options.pythonpath is None else {"PYTHONPATH": options.pythonpath}
+    ssh = shutil.which(options.ssh) or "" if options.ssh else ""
+    return Request(
+        arguments, options.python or sys.executable, options.path, options.prolog, ssh,
+        options.rsh, options.mpi_args, {**paths, **variables}, stdin_to,
+    )
+
+
+def _named_hosts(options: Options) -> tuple[list[Host], str]:
+    if options.hosts:
+        return parse_names(options.hosts), "--hosts"
+    if options.hostfile:
+        try:
+            text = Path(options.hostfile).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise LaunchError(f"--hostfile {options.hostfile}: {reason}") from None
+        return parse_hostfile(text, options.hostfile), f"--hostfile {options.hostfile}"
+    return [], ""
+
+
+def _check_names(
+    named: list[Host], allocation: Allocation | None, options: Options
+) -> None:
+    """Launchers may hang, or speak in riddles, when a host does not exist."""
+    if allocation is not None:
+        known = {name for name, _ in allocation.hosts}
+        known |= {name.split(".")[0] for name in known}
+        for name, _ in named:
+            if name not in known and name.split(".")[0] not in known and not is_local(name):
+                raise LaunchError(f"{name} is not among the hosts of {allocation.scheduler} job "
+                                  f"{allocation.job}: {', '.join(sorted(known))}")
+        return
+    for name, _ in named:
+        if not is_local(name) and not _resolves(name) and not _is_alias(name, options):
+            error = LaunchError(f"unknown host {name}: its name does not resolve here; check its "
+                                "spelling, or give its full name or address")
+            if not options.dry_run:  # which may show what would run elsewhere
+                raise error
+            logger.warning("%s", error)
+
+
+def _resolves(name: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except (OSError, UnicodeError):
+        return False
+
+
+def _is_alias(name: str, options: Options) -> bool:
+    """Does ssh's configuration know it by another name?"""
+    ssh = shutil.which(options.ssh or "ssh")
+    if ssh is None or options.rsh or name.startswith("-"):
+        return False
+    try:
+        answer = subprocess.run([ssh, "-G", name], capture_output=True, text=True, timeout=10,
+                                stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    target = dict(line.split(" ", 1) for line in answer.stdout.splitlines() if " " in line)
+    return target.get("hostname", name).lower() != name.lower() or "proxycommand" in target
+
+
+def _cores_of(names: list[str], choice: Choice, options: Options) -> dict[str, int]:
+    """The cores of other hosts. Only they know: the launcher runs a small program there."""
+    if options.dry_run:
+        logger.warning("the cores of %s are asked for at the start; this shows %d for each",
+                       ", ".join(names), len(os.sched_getaffinity(0)))
+        return {}
+    plan = Plan(len(names) - 1, tuple((name, 1) for name in names), True, "")
+    request = _request(options, ("-c", _ASK_CORES))
+    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+        host_file = Path(folder, "hosts")
+        command = build(choice, plan, request, os.environ, str(host_file))
+        host_file.write_text(command.host_list, encoding="utf-8")
+        try:
+            answer = subprocess.run(
+                command.argv, env={**os.environ, **command.variables}, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=ASK_CORES_LIMIT_S,
+            ).stdout
+        except (OSError, subprocess.TimeoutExpired) as error:
+            answer = ""
+            logger.error("%s", error)
+    words = [line.split() for line in answer.splitlines() if line.startswith("cores ")]
+    cores = {names[int(rank)]: int(count) for _, rank, count in words}
+    for name in names:
+        if name not in cores:
+            raise LaunchError(f"{name} did not tell how many cores it has; see what "
+                              f"{choice.launcher.name} says above, or give the number of its "
+                              f"workers in the hostfile: {name} 4")
+    return cores
+
+
+def _tell(choice: Choice, plan: Plan) -> None:
+    logger.info("launcher %s (%s) for %s", choice.launcher.name, choice.executable, choice.library)
+    how = "given to" if plan.given else "found by"
+    logger.info("%d workers and the broker on %d host(s), from %s, %s the launcher",
+                plan.workers, len(plan.hosts), plan.source, how)
+    for line in plan.lines():
+        logger.info("%s", line)
+
+
+def _leave_step() -> None:
+    """A shell inside a job step: the ranks are to have the whole job, beside that shell."""
+    for name in list(os.environ):
+        if name.startswith(("PMI_", "PMIX_", "SLURM_STEP", "SLURM_TASK", "SLURM_PTY_")) or name in (
+                "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_NTASKS",
+                "SLURM_NPROCS", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND", "SLURM_MPI_TYPE"):
+            del os.environ[name]
+    os.environ["SLURM_OVERLAP"] = "1"
+    for name, own in (("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
+                      ("SLURM_TASKS_PER_NODE", "SLURM_JOB_CPUS_PER_NODE")):
+        if own in os.environ:
+            os.environ[name] = os.environ[own]
+
+
+def _is_file(descriptor: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,80 @@
+"""What a rank arranges for itself before the program: prolog, directory, niceness, threads.
+
+When our own command line starts the ranks the launcher does the first three; under
+somebody's mpirun the rank does, from the same options.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, MutableMapping
+
+from .errors import LaunchError
+
+_PROLOG_DONE = "SCOOP_MPI_PROLOG_DONE"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                    "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""What numerical libraries read, when they are loaded, to size their pools of threads."""
+
+
+def run_prolog(prefix: list[str], environ: MutableMapping[str, str] = os.environ) -> None:
+    """Starts this very command again, behind a prolog; returns in the second life.
+
+    Args:
+        prefix: what stands before a command to have the prolog run first.
+    """
+    if environ.pop(_PROLOG_DONE, ""):
+        return
+    command = [*prefix, sys.executable, *sys.orig_argv[1:]]
+    os.execve(command[0], command, {**environ, _PROLOG_DONE: "1"})
+
+
+def enter(path: str) -> None:
+    """Makes ``path`` the working directory.
+
+    Raises:
+        LaunchError: that cannot be done on this host.
+    """
+    try:
+        os.chdir(path)
+    except OSError as error:
+        raise LaunchError(f"--path {path}: {error.strerror} on {os.uname().nodename}") from None
+
+
+def set_pythonpath(paths: str, environ: MutableMapping[str, str] = os.environ) -> None:
+    """Searches these folders for modules, and lets child processes do so."""
+    before = [path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    environ["PYTHONPATH"] = paths
+    sys.path[:] = [path for path in sys.path if path not in before]
+    sys.path[1:1] = [os.path.abspath(path) for path in paths.split(os.pathsep) if path]
+
+
+def set_nice(level: int) -> None:
+    """Sets the niceness of this process.
+
+    Raises:
+        LaunchError: this user may not.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, level)
+    except OSError as error:
+        raise LaunchError(f"--nice {level}: {error.strerror} on {os.uname().nodename}; only root "
+                          "may lower it") from None
+
+
+def set_threads(threads: int, environ: MutableMapping[str, str] = os.environ) -> None:
+    """Tells numerical libraries how many threads to use, unless the user has."""
+    for name in THREAD_VARIABLES:
+        environ.setdefault(name, str(threads))
+
+
+def fair_threads(mine: frozenset[int], neighbours: Iterable[frozenset[int]]) -> int:
+    """The threads a worker may use so that cores are shared out fairly.
+
+    Args:
+        mine: the cores this worker may use.
+        neighbours: those of each worker on this host, this one included.
+    """
+    rivals = sum(1 for cores in neighbours if cores & mine)
+    return max(1, len(mine) // max(1, rivals))
