@@ -156,7 +156,7 @@ def _host_of(one: int, ranks: Mapping[int, Facts]) -> str:
     after = next((ranks[at].host for at in range(one + 1, one + len(ranks) + 1) if at in ranks),
                  None)
     near = " and ".join(dict.fromkeys(filter(None, (before, after))))
-    return f"an unknown host (the ranks next to it are on {near})"
+    return f"{near} or near it (the host of the ranks next to it)"
 
 
 def _by_step() -> list[str]:

@@ -98,7 +98,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--version", action="version", version=f"scoop_mpi {__version__}")
 
     group = parser.add_argument_group("where to run it")
-    group.add_argument("-n", type=_count, metavar="N",
+    group.add_argument("-n", type=count, metavar="N",
                        help="number of workers (default: the hosts' workers, the job's slots "
                        "less one for the broker, or the cores this process may use)")
     group.add_argument("--hosts", "--host", action="append", metavar="HOST", default=[],
@@ -115,7 +115,7 @@ def make_parser() -> argparse.ArgumentParser:
                        help="shell script to source, or program to execute, before every rank")
     group.add_argument("--nice", type=_nice, metavar="LEVEL",
                        help="niceness of the workers, -20 to 19")
-    group.add_argument("--threads", type=_count, metavar="N",
+    group.add_argument("--threads", type=count, metavar="N",
                        help="threads that a worker may use: OMP_NUM_THREADS and its kin, unless "
                        "set (default: cores of the host / workers on it)")
 
@@ -248,7 +248,7 @@ def _is_host(word: str) -> bool:
     return not word.startswith("-") and not word.endswith(".py") and not os.path.isfile(word)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if not re.fullmatch("-?[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     if int(text) < 1:
