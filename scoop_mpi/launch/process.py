@@ -11,6 +11,7 @@ import tempfile
 import termios
 import threading
 from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
 
 from ..errors import TIMED_OUT, LaunchError
@@ -22,33 +23,45 @@ GRACE_S = 10.0
 keeps the time limit, gets as many before that."""
 
 
+class Stdin(Enum):
+    """How standard input gets to the root."""
+
+    TERMINAL = "the root opens our terminal itself"
+    PIPE = "a named pipe on this host"
+    LAUNCHER = "the launcher sends it there"
+    NONE = "not at all: the program finds it empty"
+
+
 def run(
-    build: Callable[[str, dict[str, str]], Command], root_is_here: bool,
-    at_terminal: bool = False, timeout_s: float | None = None,
+    build: Callable[[str, dict[str, str]], Command], stdin: Stdin,
+    timeout_s: float | None = None,
 ) -> int:
     """Runs a job and returns its exit code.
 
     Args:
         build: the command, from the path of its file of hosts and the variables that
             are to be set for all ranks.
-        root_is_here: rank 1 runs on this host.
-        at_terminal: the root talks with our terminal itself.
+        stdin: how our standard input gets to the root.
         timeout_s: seconds after which the job is ended; None: no limit.
     """
     has_stdin = _has_stdin()
     with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
         variables: dict[str, str] = {}
         root_pid_file = ""
-        if at_terminal:
+        if stdin is Stdin.TERMINAL:
             root_pid_file = variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
             variables[TERMINAL_VARIABLE] = os.ttyname(0)
-        elif has_stdin:
-            variables[STDIN_VARIABLE] = _carry_stdin(folder) if root_is_here else STDIN_BY_LAUNCHER
+        elif has_stdin and stdin is Stdin.PIPE:
+            variables[STDIN_VARIABLE] = _carry_stdin(folder)
+        elif has_stdin and stdin is Stdin.LAUNCHER:
+            variables[STDIN_VARIABLE] = STDIN_BY_LAUNCHER
+        else:
+            variables[STDIN_VARIABLE] = os.devnull
         host_file = os.path.join(folder, "hosts")
         command = build(host_file, variables)
         if command.host_list:
             Path(host_file).write_text(command.host_list, encoding="utf-8")
-        with _terminal_kept() if at_terminal else contextlib.nullcontext():
+        with _terminal_kept() if stdin is Stdin.TERMINAL else contextlib.nullcontext():
             by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
             exit_code = _run(command, root_pid_file, timeout_s, 0 if by_launcher else None)
     return exit_code if exit_code >= 0 else 128 - exit_code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import shutil
 import socket
@@ -9,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from ..errors import LaunchError
 from ..hostlist import Host, parse_hostfile, parse_names
 from ..job import Settings
 from ..log import logger, speak_plainly
+from ..messages import ROOT
 from ..program import Program
 from ..surroundings import set_pythonpath
 from . import process
@@ -26,10 +30,13 @@ from .launchers import Choice, choose
 from .library import loaded_library
 from .options import Options
 from .plan import Plan, is_local, make_plan
+from .process import Stdin
 from .world import in_interactive_step
 
 ASK_CORES_LIMIT_S = 60
 """Seconds that other hosts get to tell the number of their cores."""
+NOT_STARTED = 255
+"""Exit code with which the launchers end when they cannot reach a host (ssh's own)."""
 _ASK_CORES = (
     "import os; e = os.environ; "
     "names = ('OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'PMIX_RANK', 'SLURM_PROCID'); "
@@ -71,22 +78,37 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         print(describe(choice, plan, build(
             choice, plan, _request(options, arguments), os.environ, "HOSTS"), "HOSTS"))
         return 0
-    root_is_here = is_local(plan.host_of(1))
-    if not root_is_here and not choice.launcher.stdin and _is_file(0):
-        logger.warning("%s cannot send standard input to the root on %s: the program will find "
-                       "it empty", choice.launcher.name, plan.host_of(1))
+    stdin = _stdin(choice, plan, settings)
 
     def build_command(host_file: str, variables: dict[str, str]) -> Command:
-        stdin_to = None if root_is_here else 1
+        stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
         request = _request(options, arguments, variables, stdin_to)
         command = build(choice, plan, request, os.environ, host_file)
         logger.info("command:\n%s", shown(command, host_file))
         return command
 
-    at_terminal = settings.interactive and os.isatty(0)
     # The check has a limit of its own, for each of its steps.
     timeout_s = settings.timeout_s if program is not None else None
-    return process.run(build_command, root_is_here, at_terminal, timeout_s)
+    exit_code = process.run(build_command, stdin, timeout_s)
+    if exit_code == NOT_STARTED and plan.is_remote:
+        other = next(name for name, _ in plan.hosts if not is_local(name))
+        logger.error("if %s could not start the ranks: does 'ssh %s true' work from here without "
+                     "a question, and is %s there as well?", choice.launcher.name, other,
+                     options.python or sys.executable)
+    return exit_code
+
+
+def _stdin(choice: Choice, plan: Plan, settings: Settings) -> Stdin:
+    if settings.interactive and os.isatty(0):
+        return Stdin.TERMINAL
+    if is_local(plan.host_of(ROOT)):
+        return Stdin.PIPE
+    if choice.launcher.stdin:
+        return Stdin.LAUNCHER
+    if _has_input(0):
+        logger.warning("%s cannot send standard input to the root on %s: the program will find "
+                       "it empty", choice.launcher.name, plan.host_of(ROOT))
+    return Stdin.NONE
 
 
 def program_arguments(program: Program) -> tuple[str, ...]:
@@ -244,8 +266,13 @@ def _leave_step() -> None:
             os.environ[name] = os.environ[own]
 
 
-def _is_file(descriptor: int) -> bool:
+def _has_input(descriptor: int) -> bool:
+    """Is it a file, or a pipe in which something waits?"""
     try:
-        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+        mode = os.fstat(descriptor).st_mode
+        waiting = array.array("i", [0])
+        if stat.S_ISFIFO(mode):
+            fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+        return stat.S_ISREG(mode) or bool(waiting[0])
     except OSError:
         return False

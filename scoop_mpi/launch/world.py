@@ -63,7 +63,7 @@ def in_interactive_step(environ: Mapping[str, str] = os.environ) -> bool:
     is_step = environ.get("SLURM_STEP_NUM_TASKS") == "1" and (
         "SLURM_PTY_PORT" in environ or environ.get("SLURM_STEP_ID") == _INTERACTIVE_STEP)
     # Ranks that a launcher has started from that shell have its marks as well.
-    launched = ("HYDI_CONTROL_FD", "OMPI_COMM_WORLD_SIZE", SIZE_VARIABLE)
+    launched = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_SIZE", SIZE_VARIABLE)
     return is_step and not any(name in environ for name in launched)
 
 
@@ -103,7 +103,7 @@ def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def _by_srun(environ: Mapping[str, str]) -> bool:
-    return "SLURM_STEP_ID" in environ and "HYDI_CONTROL_FD" not in environ \
+    return "SLURM_STEP_ID" in environ and "MPI_LOCALNRANKS" not in environ \
         and "OMPI_COMM_WORLD_SIZE" not in environ
 
 
@@ -135,7 +135,7 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         return
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
-    elif "HYDI_CONTROL_FD" in environ:
+    elif "MPI_LOCALNRANKS" in environ:
         leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
 
 

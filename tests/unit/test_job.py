@@ -8,7 +8,7 @@ import pytest
 
 from scoop_mpi import context
 from scoop_mpi.job import BrokerInfo, Job, Settings, WorkerName, worker_name
-from scoop_mpi.launch import cli
+from scoop_mpi.launch.options import parse
 from scoop_mpi.messages import ROOT
 
 # -- names -----------------------------------------------------------------
@@ -62,21 +62,30 @@ def test_the_brokers_description_has_scoops_fields():
     (Settings(debug=True), ["--debug"]),
     (Settings(profile=True), ["--profile"]),
     (Settings(interactive=True), ["--interactive"]),
+    (Settings(timeout_s=60), ["--timeout=60"]),
+    (Settings(timeout_s=0.25), ["--timeout=0.25"]),
+    (Settings(timeout_s=86400 * 30 + 1), ["--timeout=2592001"]),
+    (Settings(nice=0), ["--nice=0"]),
+    (Settings(nice=-20), ["--nice=-20"]),
+    (Settings(threads=1), ["--threads=1"]),
+    (Settings(threads=1000000), ["--threads=1000000"]),
+    (Settings(json=True), ["--json"]),
     (Settings(1, False, True, True, True, True),
      ["-v", "--no-scoop-alias", "--strict", "--debug", "--profile", "--interactive"]),
 ])
 def test_settings_as_options(settings, arguments):
     assert settings.arguments() == arguments
     # The ranks read them with the same parser.
-    assert cli.parse([*arguments, "prog.py"])[1] == settings
+    assert parse([*arguments, "prog.py"])[1] == settings
 
 
 def test_every_setting_travels_to_the_ranks():
     for field in dataclasses.fields(Settings):
-        changed = 1 if field.name == "verbosity" else not field.default
+        numbers = ("verbosity", "timeout_s", "nice", "threads")
+        changed = 1 if field.name in numbers else not field.default
         settings = dataclasses.replace(Settings(), **{field.name: changed})
         assert settings.arguments(), field.name
-        assert cli.parse([*settings.arguments(), "prog.py"])[1] == settings
+        assert parse([*settings.arguments(), "prog.py"])[1] == settings
 
 
 # -- the job ---------------------------------------------------------------

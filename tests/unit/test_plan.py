@@ -119,6 +119,14 @@ def test_a_launcher_that_finds_the_hosts_by_itself(finds, given_):
     assert plan_of(allocation=JOB, finds=finds).given is given_
 
 
+def test_more_ranks_than_slots_are_placed_as_planned():
+    # Hydra, left alone, goes around: of four ranks on a:1,b:1 it puts rank 1 on b.
+    job = Allocation("SLURM", "1", [("a", 1), ("b", 1)])
+    plan = plan_of(3, allocation=job, finds=["SLURM"])
+    assert plan.hosts == (("a", 2), ("b", 2))
+    assert plan.given
+
+
 def test_a_job_of_one_slot_has_a_worker():
     plan = plan_of(allocation=Allocation("SGE", "1", [("a", 1)]))
     assert plan.workers == 1

@@ -9,7 +9,8 @@ from scoop_mpi import LaunchError, log, utils
 
 VARIABLES = [
     "SLURM_NODELIST", "SLURM_JOB_NODELIST", "SLURM_TASKS_PER_NODE", "SLURM_JOB_CPUS_PER_NODE",
-    "SLURM_NTASKS", "PBS_NODEFILE", "PBS_ENVIRONMENT", "PBS_NP", "PE_HOSTFILE", "NSLOTS",
+    "SLURM_NTASKS", "SLURM_STEP_ID", "SLURM_CPUS_PER_TASK", "PBS_NODEFILE", "PBS_ENVIRONMENT",
+    "PBS_NP", "PE_HOSTFILE", "NSLOTS",
 ]
 
 
@@ -34,15 +35,16 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize("text, hosts", [
-    ("", []),
     ("a", [("a", 1)]),
     ("a\nb\n", [("a", 1), ("b", 1)]),
     ("a 3\nb\t2\n", [("a", 3), ("b", 2)]),
     ("  a   3  \n\n\n  b\n", [("a", 3), ("b", 1)]),
     ("# a comment\na 3 # the fast one\n#b 2\n", [("a", 3)]),
-    ("a 2\nb 1\na 2\n", [("a", 2), ("b", 1), ("a", 2)]),
+    ("a 2\nb 1\na 2\n", [("a", 4), ("b", 1)]),
     ("node-1.example.org 12\n10.0.0.7 2\n", [("node-1.example.org", 12), ("10.0.0.7", 2)]),
     ("a 3\r\nb\r\n", [("a", 3), ("b", 1)]),
+    ("n[01-02] 3\n", [("n01", 3), ("n02", 3)]),
+    ("a slots=2\nb:3\n", [("a", 2), ("b", 3)]),
 ])
 def test_a_hostfile(file, text, hosts):
     assert utils.getHostsFromFile(file(text)) == hosts
@@ -50,7 +52,7 @@ def test_a_hostfile(file, text, hosts):
 
 
 @pytest.mark.parametrize("line", [
-    "a b", "a 2 3", "a -1", "a 2.5", "a slots=4", "a 2x", "a: 4 x", "a ²",
+    "a b", "a 2 3", "a -1", "a 2.5", "a slots=x", "a 2x", "a: 4 x", "a ²",
 ])
 def test_a_bad_line_is_named(file, line):
     path = file(f"good 2\n# comment\n{line}\nmore bad lines\nand more\n")
@@ -61,6 +63,11 @@ def test_a_bad_line_is_named(file, line):
     assert repr(line) in str(raised.value)
     assert "\n" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_an_empty_hostfile(file):
+    with pytest.raises(LaunchError, match="names no host"):
+        utils.getHostsFromFile(file("# nothing\n"))
 
 
 @pytest.mark.parametrize("name", ["absent", "."])
@@ -85,6 +92,7 @@ def test_a_hostfile_that_is_no_text(tmp_path):
     (["b", "a", "b", "b"], [("b", 3), ("a", 1)]),
     ([("a", 3), ("b", 2)], [("a", 3), ("b", 2)]),
     ([("a", 3), "a", ("b", "2")], [("a", 4), ("b", 2)]),
+    (["n[1-2]", ("n[2-3]", 4)], [("n1", 1), ("n2", 5), ("n3", 4)]),
 ])
 def test_a_list_of_hosts(hostlist, hosts):
     assert utils.getHostsFromList(hostlist) == hosts
@@ -124,7 +132,6 @@ def test_slurm_host_lists(text, names):
     ("1,2,3,4", [("n1", 1), ("n2", 2), ("n3", 3), ("n4", 4)]),
     ("16(x4)", [("n1", 16), ("n2", 16), ("n3", 16), ("n4", 16)]),
     ("3,12(x2),1", [("n1", 3), ("n2", 12), ("n3", 12), ("n4", 1)]),
-    ("5", [("n1", 5), ("n2", 5), ("n3", 5), ("n4", 5)]),
     (None, [("n1", 1), ("n2", 1), ("n3", 1), ("n4", 1)]),
 ])
 def test_a_slurm_job(monkeypatch, variable, per_node, hosts):
@@ -139,6 +146,27 @@ def test_a_slurm_job_without_tasks_has_its_cores(monkeypatch):
     monkeypatch.setenv("SLURM_JOB_NODELIST", "n[1-3]")
     monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "8(x2),4")
     assert utils.getHosts() == [("n1", 8), ("n2", 8), ("n3", 4)]
+
+
+@pytest.mark.parametrize("per_node, hosts", [
+    ("2,1", [("n1", 2), ("n2", 1), ("n3", 1)]),  # as SCOOP: the last counts for the rest
+    ("3", [("n1", 3), ("n2", 3), ("n3", 3)]),
+    (None, [("n1", 1), ("n2", 1), ("n3", 1)]),
+])
+def test_a_text_of_slurm(monkeypatch, per_node, hosts):
+    if per_node is not None:
+        monkeypatch.setenv("SLURM_TASKS_PER_NODE", per_node)
+    assert utils.parseSLURM("n[1-3]") == hosts
+
+
+@pytest.mark.parametrize("name, value", [
+    ("SLURM_JOB_NODELIST", "n["), ("SLURM_TASKS_PER_NODE", "x"), ("SLURM_TASKS_PER_NODE", "2"),
+])
+def test_garbage_in_slurms_variables(monkeypatch, name, value):
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "n[1-2]")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(LaunchError, match=name):
+        utils.getHosts()
 
 
 # -- PBS and SGE -----------------------------------------------------------

@@ -2,20 +2,31 @@
 
 import os
 import pty
+from pathlib import Path
 
 import pytest
 
 from scoop_mpi import LaunchError
 from scoop_mpi.launch.world import (
-    ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE, check_size,
-    launched_rank, launched_size, take_stdin,
+    ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE,
+    check_size, in_interactive_step, is_first_of_host, launched_rank, launched_size, take_stdin,
 )
+
+RECORDED = Path(__file__).resolve().parent.parent / "launch" / "recorded"
+
+
+def recorded(name):
+    """An environment of a real job or rank."""
+    lines = (RECORDED / f"{name}.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
 
 LAUNCHERS = {
     "MPICH": ("PMI_RANK", "PMI_SIZE"),
     "Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     "srun": ("PMIX_RANK", "SLURM_STEP_NUM_TASKS"),
     "MVAPICH2": ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
+    "jsrun": ("JSM_NAMESPACE_RANK", "JSM_NAMESPACE_SIZE"),
 }
 
 
@@ -44,6 +55,78 @@ def test_a_slurm_allocation_is_no_launcher():
 def test_a_rank_whose_launcher_does_not_say_the_size():
     assert launched_rank({"PMIX_RANK": "2"}) == 2
     assert launched_size({"PMIX_RANK": "2"}) is None
+
+
+# -- recorded on real systems ------------------------------------------------
+
+
+@pytest.mark.parametrize("name, rank, size", [
+    ("mpich_rank1", 1, 2),
+    ("openmpi_rank1", 1, 2),
+    ("slurm_srun_pmi2_rank1", 1, 3),
+    ("slurm_srun_pmix_rank1", 1, 3),
+    ("slurm_srun_none_rank1", 1, 3),
+    ("slurm_srun_pty", None, 1),
+    ("slurm_sbatch", None, None),
+    ("slurm_sbatch_nodes_only", None, None),
+    ("slurm_salloc", None, None),
+    ("sge_job", None, None),
+    ("torque_job", None, None),
+])
+def test_recorded_environments(name, rank, size):
+    environ = recorded(name)
+    assert launched_rank(environ) == rank
+    assert launched_size(environ) == size
+    assert in_interactive_step(environ) == (name == "slurm_srun_pty")
+
+
+@pytest.mark.parametrize("name, text", [
+    ("mpich_rank1", "mpiexec belongs to another MPI than the library that mpi4py loads"),
+    ("openmpi_rank1", "Use the launcher of that library"),
+    ("slurm_srun_pmi2_rank1", "srun --mpi=pmi2 speaks another PMI than the library"),
+    ("slurm_srun_pmix_rank1", "srun --mpi=pmix speaks another PMI"),
+    ("slurm_srun_none_rank1", "srun speaks another PMI than the library"),
+])
+def test_worlds_of_one_rank(name, text):
+    environ = recorded(name)
+    rank_names = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
+    with pytest.raises(LaunchError) as second:
+        check_size(1, environ)
+    assert (str(second.value), second.value.exit_code) == ("", 1)
+    first = {**environ, **{name: "0" for name in rank_names if name in environ}}
+    with pytest.raises(LaunchError, match=text) as raised:
+        check_size(1, first)
+    assert raised.value.exit_code == 1
+    assert ("srun --mpi=pmix for Open MPI" in str(raised.value)) == ("srun" in name)
+
+
+def test_a_mpiexec_in_a_shell_of_slurm_starts_ranks():
+    shell = recorded("slurm_srun_pty")
+    assert launched_rank({**shell, **recorded("mpich_rank1")}) == 1
+    assert launched_rank({**shell, **recorded("openmpi_rank1")}) == 1
+    assert launched_rank({**shell, SIZE_VARIABLE: "3", "PMI_RANK": "2"}) == 2
+
+
+def test_an_interactive_salloc():
+    # LaunchParameters=use_interactive_step
+    shell = {**recorded("slurm_srun_pty"), "SLURM_STEP_ID": "4294967290"}
+    del shell["SLURM_PTY_PORT"]
+    assert in_interactive_step(shell)
+    assert launched_rank(shell) is None
+    assert not in_interactive_step({**shell, "SLURM_STEP_ID": "0"})
+
+
+@pytest.mark.parametrize("environ, first", [
+    ({}, True), ({"MPI_LOCALRANKID": "0"}, True), ({"MPI_LOCALRANKID": "1"}, False),
+    ({"OMPI_COMM_WORLD_LOCAL_RANK": "2"}, False), ({"SLURM_LOCALID": "0"}, True),
+    # mpiexec in a batch script, whose own SLURM_LOCALID is 0.
+    ({"MPI_LOCALRANKID": "1", "SLURM_LOCALID": "0"}, False),
+])
+def test_who_speaks_for_a_host(environ, first):
+    assert is_first_of_host(environ) is first
+
+
+# -- sizes -----------------------------------------------------------------
 
 
 def test_our_own_launcher_is_believed_first():
@@ -95,6 +178,24 @@ def test_nothing_was_piped(run_python, environ):
     done = run_python(
         "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
         f"before = sys.stdin\ntake_stdin({environ!r})\nprint(sys.stdin is before)\n"
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_root_that_mpich_does_not_feed_reads_nothing(run_python):
+    done = run_python(
+        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        "before = sys.stdin\ntake_stdin({'MPI_LOCALNRANKS': '2'})\n"
+        "print(sys.stdin is before, repr(sys.stdin.read()))\n"
+    )
+    assert (done.stdout, done.stderr) == ("False ''\n", "")
+
+
+def test_a_root_that_its_launcher_feeds(run_python):
+    done = run_python(
+        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        f"before = sys.stdin\ntake_stdin({{{STDIN_VARIABLE!r}: {STDIN_BY_LAUNCHER!r}}})\n"
+        "print(sys.stdin is before)\n"
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
 

@@ -1,0 +1,239 @@
+"""Running the launcher: exit codes, signals, the terminal, the file of hosts. No MPI."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from scoop_mpi import LaunchError
+from scoop_mpi.errors import TIMED_OUT
+from scoop_mpi.launch import process
+from scoop_mpi.launch.command import Command
+from scoop_mpi.launch.process import Stdin
+from scoop_mpi.launch.world import (
+    ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE,
+)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a shell script in place of a launcher; returns the exit code and what it wrote."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    def run_it(text, host_list="", variables=None, **options):
+        out = tmp_path / "out"
+
+        def build(host_file, set_by_us):
+            script = f"exec >{out}\nHOSTS={host_file}\n{text}\n"
+            environ = {**set_by_us, **(variables or {})}
+            return Command(["/bin/sh", "-c", script], environ, host_list)
+
+        code = process.run(build, options.pop("stdin", Stdin.PIPE), **options)
+        return code, out.read_text().splitlines()
+    return run_it
+
+
+@pytest.mark.parametrize("ending, code", [
+    ("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143),
+])
+def test_the_exit_code_of_the_job(run, ending, code):
+    assert run(ending)[0] == code
+
+
+def test_variables_are_added_to_the_environment(run, monkeypatch):
+    monkeypatch.setenv("THEIRS", "1")
+    assert run('echo "$THEIRS $OURS"', variables={"OURS": "2"})[1] == ["1 2"]
+
+
+def test_the_file_of_hosts_is_there_and_goes(run):
+    _, (path, *hosts) = run("echo $HOSTS; cat $HOSTS", "n1\nnö\n")
+    assert hosts == ["n1", "nö"]
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_no_file_of_hosts(run):
+    assert run("test -e $HOSTS || echo none")[1] == ["none"]
+
+
+def test_a_launcher_that_does_not_start(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "stdin", None)
+    before = signal.getsignal(signal.SIGINT)
+    path = str(tmp_path / "absent")
+    with pytest.raises(LaunchError, match=f"{path} does not start: No such file"):
+        process.run(lambda host_file, variables: Command([path], {}, ""), Stdin.PIPE)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_a_launcher_says_is_not_swallowed(run, capfd):
+    assert run("echo cannot reach node7 >&2; exit 9")[0] == 9
+    assert capfd.readouterr().err == "cannot reach node7\n"
+
+
+# -- standard input --------------------------------------------------------
+
+VARIABLES = f'echo "[${TERMINAL_VARIABLE}] [${ROOT_PID_VARIABLE}] [${STDIN_VARIABLE}]"'
+JOB = """
+import sys
+from scoop_mpi.launch import process
+from scoop_mpi.launch.command import Command
+from scoop_mpi.launch.process import Stdin
+def build(host_file, variables):
+    return Command(["/bin/sh", "-c", {script!r}], variables, "")
+sys.exit(process.run(build, {stdin!s}))
+"""
+
+
+@pytest.fixture
+def run_with_stdin(tmp_path):
+    """The same in a process of its own, with something piped to it."""
+    def run_it(script, stdin, text):
+        from scoop_mpi import __file__ as package
+        return subprocess.run(
+            [sys.executable, "-c", JOB.format(script=script, stdin=stdin)],
+            input=text, capture_output=True, text=True, timeout=20,
+            env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(package))})
+    return run_it
+
+
+def test_standard_input_is_carried_to_a_root_on_this_host(run_with_stdin):
+    text = "line\n" * 50_000  # more than a pipe holds
+    script = f'cat; test -p "${STDIN_VARIABLE}" && cat "${STDIN_VARIABLE}"'
+    done = run_with_stdin(script, Stdin.PIPE, text)
+    assert (done.stdout, done.stderr, done.returncode) == (text, "", 0)
+
+
+def test_standard_input_that_nobody_reads(run_with_stdin):
+    done = run_with_stdin("exit 3", Stdin.PIPE, "x" * 200_000)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 3)
+
+
+def test_standard_input_for_a_root_elsewhere_is_the_launchers(run_with_stdin):
+    done = run_with_stdin(f'echo "${STDIN_VARIABLE}"; cat', Stdin.LAUNCHER, "typed\n")
+    assert (done.stdout, done.stderr) == (f"{STDIN_BY_LAUNCHER}\ntyped\n", "")
+
+
+def test_standard_input_that_no_launcher_can_send(run_with_stdin):
+    done = run_with_stdin(f"{VARIABLES}; cat", Stdin.NONE, "typed\n")
+    assert (done.stdout, done.stderr) == ("[] [] [/dev/null]\n", "")
+
+
+@pytest.mark.parametrize("stdin", [Stdin.PIPE, Stdin.LAUNCHER, Stdin.NONE])
+def test_without_standard_input(run, stdin):
+    assert run(f"{VARIABLES}; cat", stdin=stdin)[1] == ["[] [] [/dev/null]"]
+
+
+# -- at a terminal ---------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard input is a terminal; lists what is done to its settings."""
+    done = []
+    monkeypatch.setattr(process.os, "ttyname", lambda descriptor: f"/dev/tty-{descriptor}")
+    monkeypatch.setattr(process.termios, "tcgetattr", lambda descriptor: ["settings"])
+    monkeypatch.setattr(process.termios, "tcsetattr",
+                        lambda descriptor, when, settings: done.append((descriptor, settings)))
+    return done
+
+
+def test_the_root_gets_the_terminal(run, terminal):
+    code, (*_, line) = run(f"{VARIABLES}; exit 3", stdin=Stdin.TERMINAL)
+    assert code == 3
+    where, pid_file, pipe = line.split()
+    assert where == "[/dev/tty-0]"
+    assert pid_file.startswith("[/") and pid_file.endswith("/root]")
+    assert not os.path.exists(os.path.dirname(pid_file[1:-1]))  # gone with the job
+    assert pipe == "[]"
+    assert terminal == [(0, ["settings"])]
+
+
+def test_without_a_prompt_nobody_gets_the_terminal(run, terminal):
+    assert run(VARIABLES)[1] == ["[] [] [/dev/null]"]
+    assert terminal == []
+
+
+# -- signals ---------------------------------------------------------------
+
+
+@pytest.fixture
+def listening(monkeypatch, tmp_path):
+    """Commands that wait until signals are passed on."""
+    install, path = signal.signal, tmp_path / "listening"
+
+    def note(number, handler):
+        before = install(number, handler)
+        if number == signal.SIGHUP:  # the last one
+            path.touch()
+        return before
+
+    monkeypatch.setattr(process.signal, "signal", note)
+    return f"until [ -e {path} ]; do sleep 0.01; done"
+
+
+INTERRUPT = """
+trap 'kill $waiting; exit 7' INT
+{before}
+kill -INT $PPID
+sleep 20 & waiting=$!
+wait
+"""
+
+
+def test_ctrl_c_at_a_prompt_goes_to_the_root(run, terminal, listening):
+    # There may be many: the job is not over.
+    before = f"echo $$ > ${ROOT_PID_VARIABLE}\n{listening}"
+    code, _ = run(INTERRUPT.format(before=before), stdin=Stdin.TERMINAL)
+    assert code == 7
+
+
+@pytest.mark.parametrize("stdin", [Stdin.PIPE, Stdin.TERMINAL])
+def test_ctrl_c_without_a_root_ends_the_job(run, terminal, listening, stdin):
+    code, _ = run(INTERRUPT.format(before=listening), stdin=stdin)
+    assert code == 130
+
+
+@pytest.mark.parametrize("name, code", [("INT", 130), ("TERM", 143), ("HUP", 129)])
+def test_signals_are_passed_on(run, listening, name, code):
+    found, lines = run(f"""
+trap 'echo {name}; kill $waiting; exit 0' {name}
+{listening}
+sleep 20 & waiting=$!
+kill -{name} $PPID
+wait""")
+    assert (found, lines) == (code, [name])
+
+
+def test_the_third_signal_kills(run, listening):
+    # A launcher that takes no notice.
+    code, lines = run(f"""
+trap 'echo heard' INT
+{listening}
+while :; do kill -INT $PPID; sleep 0.05; done""")
+    assert code == 130
+    assert set(lines) == {"heard"}
+
+
+def test_handlers_are_put_back(run):
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    run("exit 0")
+    assert before == [signal.getsignal(one) for one in
+                      (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+
+
+# -- a time limit ----------------------------------------------------------
+
+
+def test_a_job_within_its_limit(run):
+    assert run("exit 5", timeout_s=20.0)[0] == 5
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' TERM"])
+def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
+    # Its broker should have ended the job; some launchers do not even hear SIGTERM.
+    monkeypatch.setattr(process, "GRACE_S", 0.2)
+    code, lines = run(f"{trap}\necho begun\nwhile :; do sleep 0.05; done", timeout_s=0.3)
+    assert code == TIMED_OUT
+    assert lines == ["begun"]
+    assert "did not end within --timeout 0.3 s" in capfd.readouterr().err
