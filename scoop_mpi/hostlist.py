@@ -7,9 +7,10 @@ hostfiles of Open MPI (``name slots=2``) and MPICH (``name:2``), which people ha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
-from itertools import islice, product
+from itertools import product
 from typing import NamedTuple
 
 from .errors import LaunchError
@@ -55,7 +56,9 @@ def _expand(part: str, text: str) -> list[str]:
         return [f"{before}{number}{pieces[1]}" for number in _numbers(pieces[0], text)]
     # Ranges at even places, literal text between.
     choices = [[piece] if at % 2 else _numbers(piece, text) for at, piece in enumerate(pieces)]
-    return [before + "".join(rest) for rest in islice(product(*choices), MOST_HOSTS + 1)]
+    if math.prod(map(len, choices)) > MOST_HOSTS:
+        raise _bad(text, f"it means more than {MOST_HOSTS} hosts")
+    return [before + "".join(rest) for rest in product(*choices)]
 
 
 def _numbers(ranges: str, text: str) -> list[str]:
@@ -67,7 +70,7 @@ def _numbers(ranges: str, text: str) -> list[str]:
         first, last = match[1], match[2] or match[1]
         if int(last) < int(first):
             raise _bad(text, f"the range {one.strip()} runs backwards")
-        if int(last) - int(first) >= MOST_HOSTS:
+        if int(last) - int(first) + len(numbers) >= MOST_HOSTS:
             raise _bad(text, f"it means more than {MOST_HOSTS} hosts")
         numbers += [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
     return numbers

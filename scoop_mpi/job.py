@@ -76,7 +76,7 @@ class Settings:
         options = [f"-{level * abs(self.verbosity)}"] if self.verbosity else []
         options += [] if self.alias else ["--no-scoop-alias"]
         values = {"timeout": self.timeout_s, "nice": self.nice, "threads": self.threads}
-        options += [f"--{name}={value:g}" for name, value in values.items() if value is not None]
+        options += [f"--{name}={value}" for name, value in values.items() if value is not None]
         names = ("strict", "debug", "profile", "interactive", "json")
         return options + [f"--{name}" for name in names if getattr(self, name)]
 

@@ -62,7 +62,7 @@ def run_rank(program: Program, settings: Settings) -> int:
 
 
 def load_mpi() -> None:
-    """Starts MPI on this rank, if it has not been.
+    """Starts MPI on this rank, if it has not been; from here on it prints whole lines.
 
     Raises:
         LaunchError: there is no MPI library, or the launcher does not belong to it.
@@ -78,22 +78,6 @@ def load_mpi() -> None:
             raise LaunchError("") from None  # the first rank says why
         raise no_library(str(error)) from None
     check_size(MPI.COMM_WORLD.Get_size())
-
-
-def library_and_thread_level() -> tuple[str, str]:
-    """What MPI_Get_library_version and MPI_Query_thread tell."""
-    from .transport.mpi import MPI
-
-    names = {getattr(MPI, name): f"MPI_{name}" for name in
-             ("THREAD_SINGLE", "THREAD_FUNNELED", "THREAD_SERIALIZED", "THREAD_MULTIPLE")}
-    return str(MPI.Get_library_version()), names[MPI.Query_thread()]
-
-
-def abort(exit_code: int) -> None:
-    """Ends all ranks at once (MPI_Abort). Does not return."""
-    from .transport.mpi import MPI
-
-    MPI.COMM_WORLD.Abort(exit_code)
 
 
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:

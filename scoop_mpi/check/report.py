@@ -1,79 +1,68 @@
-"""What the check tells: for people, and as JSON. Pure functions."""
+"""What the check tells people. Pure functions."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import Any
 
 from ..surroundings import fair_threads
+from .facts import Facts
 from .findings import short_library
+from .result import BETWEEN_HOSTS, BROKER_WORKER, SAME_HOST, Pair, Result
 
-BROKER_WORKER, SAME, BETWEEN = "broker - worker", "on one host", "between hosts"
 MOST_HOSTS = 24
 """Hosts that are listed one by one."""
 
 
-def as_json(found: Mapping[str, Any]) -> str:
-    """Everything: seconds, bytes a second, facts of each rank."""
-    return json.dumps(found, indent=1)
-
-
-def as_text(found: Mapping[str, Any]) -> str:
-    """A page for a person."""
-    ranks = found["ranks"]
-    hosts = list(dict.fromkeys(facts["host"] for facts in ranks))
-    versions = {**ranks[0]["packages"]}
-    size = found["size"]
+def as_text(result: Result) -> str:
+    """A page."""
+    first, hosts = result.ranks[0], result.hosts
+    versions = {**first.packages}
+    size = result.size
     workers = f"a broker and {_count(size - 1, 'worker')}" if size > 1 else "one worker"
     lines = [
         f"scoop_mpi {versions.pop('scoop_mpi')}: {_count(size, 'rank')} on "
         f"{_count(len(hosts), 'host')}, {workers}", "",
-        *_host_lines(ranks, hosts), "",
-        _row("Python", f"{ranks[0]['python']}, {ranks[0]['executable']}"),
-        _row("packages", ", ".join(f"{name} {version or '-'}" for name, version in
-                                   versions.items())),
-        _row("MPI", f"{_library(ranks[0]['library'])}, {ranks[0]['thread_level']}"),
+        *_host_lines(result.ranks, hosts), "",
+        _row("Python", f"{first.python}, {first.executable}"),
+        _row("packages", ", ".join(f"{name} {version or '-'}"
+                                   for name, version in versions.items())),
+        _row("MPI", f"{_library(first.library)}, {first.thread_level}"),
     ]
-    if len(hosts) > 1 and found["transports"]:
-        lines.append(_row("network", ", ".join(found["transports"])))
-    devices = list(dict.fromkeys(device for facts in ranks for device in facts["devices"]))
+    if result.transports:
+        lines.append(_row("network", ", ".join(result.transports)))
+    devices = dict.fromkeys(device for facts in result.ranks for device in facts.devices)
     if devices:
         lines.append(_row("adapters", "; ".join(devices)))
-    lines += _speed_lines(found["pairs"])
-    if len(hosts) > 1 and found["pairs"]:
-        lines.append(_row("clocks", f"within {_duration(found['clock_skew_s'])}"))
-    if "map" in found:
-        done = found["map"]
-        lines.append(_row("map", f"{_count(done['workers'], 'worker')} took part; "
-                          f"{done['items']:,} trivial items at {_duration(done['item_s'])} each"))
-    lines += ["", *(f"warning: {text}" for text in found["warnings"]),
-              *(f"error: {text}" for text in found["missing"])]
-    if not found["warnings"] and not found["missing"]:
-        lines.append("All is well.")
-    return "\n".join(lines)
+    lines += _speed_lines(result.pairs)
+    if len(hosts) > 1 and result.pairs:
+        lines.append(_row("clocks", f"within {_duration(result.clock_skew_s)}"))
+    if result.items:
+        lines.append(_row("map", f"{_count(result.mapped, 'worker')} took part; "
+                          f"{result.items:,} trivial items at {_duration(result.item_s)} each"))
+    problems = [*(f"warning: {text}" for text in result.warnings),
+                *(f"error: {text}" for text in result.missing)]
+    return "\n".join([*lines, "", *(problems or ["All is well."])])
 
 
-def _host_lines(ranks: Sequence[Mapping[str, Any]], hosts: Sequence[str]) -> list[str]:
+def _host_lines(ranks: Sequence[Facts], hosts: Sequence[str]) -> list[str]:
     width = max(4, *(len(host) for host in hosts[:MOST_HOSTS]))
     lines = [f"{'host':{width}}  ranks     cores  usable  threads a worker"]
     for host in hosts[:MOST_HOSTS]:
-        own = [facts for facts in ranks if facts["host"] == host]
-        cores = {core for facts in own for core in facts["cores"]}
+        own = [facts for facts in ranks if facts.host == host]
+        cores = {core for facts in own for core in facts.cores}
         threads = sorted({_threads(facts, own) for facts in own})
-        lines.append(f"{host:{width}}  {spans([facts['rank'] for facts in own]):8}  "
-                     f"{own[0]['host_cores']:5}  {len(cores):6}  {', '.join(threads)}")
+        lines.append(f"{host:{width}}  {spans([facts.rank for facts in own]):8}  "
+                     f"{own[0].host_cores:5}  {len(cores):6}  {', '.join(threads)}")
     if len(hosts) > MOST_HOSTS:
         lines.append(f"... and {len(hosts) - MOST_HOSTS} more hosts (all of them with --json)")
     return lines
 
 
-def _threads(facts: Mapping[str, Any], own: Sequence[Mapping[str, Any]]) -> str:
+def _threads(facts: Facts, own: Sequence[Facts]) -> str:
     """What a worker's numerical libraries will use: as the user says, or a fair share."""
-    workers = [frozenset(one["cores"]) for one in own if one["rank"]]
-    fair = fair_threads(frozenset(facts["cores"]), workers)
-    return str(facts["omp_threads"] or fair)
+    workers = [frozenset(one.cores) for one in own if one.rank]
+    return facts.omp_threads or str(fair_threads(frozenset(facts.cores), workers))
 
 
 def spans(numbers: Sequence[int]) -> str:
@@ -87,15 +76,15 @@ def spans(numbers: Sequence[int]) -> str:
     return ",".join(f"{first}-{last}" if first < last else f"{first}" for first, last in parts)
 
 
-def _speed_lines(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+def _speed_lines(pairs: Sequence[Pair]) -> list[str]:
     lines: list[str] = []
-    for kind in (BROKER_WORKER, SAME, BETWEEN):
-        own = [pair for pair in pairs if pair["kind"] == kind]
+    for kind in (BROKER_WORKER, SAME_HOST, BETWEEN_HOSTS):
+        own = [pair for pair in pairs if pair.kind == kind]
         if own:
-            times = [pair["round_trip_s"] for pair in own]
-            speeds = [pair["bandwidth"] for pair in own]
+            times = [pair.round_trip_s for pair in own]
+            speed = median(pair.bandwidth for pair in own)
             lines.append(_row(kind, f"round trip {_duration(median(times))}{_range(times)}, "
-                              f"{median(speeds) / 1e9:.1f} GB/s  ({_count(len(own), 'pair')})"))
+                              f"{speed / 1e9:.1f} GB/s  ({_count(len(own), 'pair')})"))
     return lines
 
 

@@ -26,6 +26,12 @@ BANDWIDTH_S = 0.3
 """The same for large ones."""
 
 
+_THREAD_LEVELS = {
+    MPI.THREAD_SINGLE: "MPI_THREAD_SINGLE", MPI.THREAD_FUNNELED: "MPI_THREAD_FUNNELED",
+    MPI.THREAD_SERIALIZED: "MPI_THREAD_SERIALIZED", MPI.THREAD_MULTIPLE: "MPI_THREAD_MULTIPLE",
+}
+
+
 class Silent(Exception):
     """A rank did not answer in time."""
 
@@ -51,6 +57,20 @@ class Wire:
         self._status = MPI.Status()
         self._buffer = bytearray(BANDWIDTH_BYTES)
         self._sending: list[tuple[MPI.Request, bytes]] = []
+
+    @property
+    def library(self) -> str:
+        """What MPI_Get_library_version tells."""
+        return str(MPI.Get_library_version()).replace("\0", "")
+
+    @property
+    def thread_level(self) -> str:
+        """What MPI_Query_thread tells."""
+        return _THREAD_LEVELS[MPI.Query_thread()]
+
+    def abort(self) -> None:
+        """Ends all ranks at once, with exit code 1 (MPI_Abort). Does not return."""
+        self._comm.Abort(1)
 
     def send(self, dest: int, tag: int, data: bytes) -> None:
         """Starts sending; the bytes are kept until they are gone."""

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from .. import log, surroundings
 from ..errors import LaunchError
 from ..job import Settings
-from ..program import Program
 from .command import prolog_command
 from .options import Options, parse
 from .world import is_first_of_host, launched_rank

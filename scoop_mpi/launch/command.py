@@ -80,7 +80,7 @@ def build(
                  if name not in environ}
     variables |= {**request.variables, SIZE_VARIABLE: str(plan.ranks)}
     placed = ",".join(f"{name}:{ranks}" for name, ranks in plan.hosts)
-    if len(plan.hosts) > 1 and len(placed) < MOST_BYTES:
+    if len(plan.hosts) > 1 and len(placed.encode()) < MOST_BYTES:
         variables[HOSTS_VARIABLE] = placed
     argv = [executable, *launcher.options, *(launcher.options_for(library) or ())]
     argv += _filled(launcher.binding)
@@ -96,7 +96,7 @@ def build(
         if any("{file}" in part for part in launcher.hosts):
             host_list = "".join(entry + "\n" for entry in entries)
         hosts = ",".join(entries)
-        if not host_list and len(hosts) > MOST_BYTES:
+        if not host_list and len(hosts.encode()) > MOST_BYTES:
             raise LaunchError(f"{len(entries)} hosts are too many for one command of "
                               f"{launcher.name}; start the job under a job scheduler")
         argv += _filled(launcher.hosts, hosts=hosts, file=host_file)

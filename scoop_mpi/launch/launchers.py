@@ -32,7 +32,7 @@ VERSION_LIMIT_S = 30
 _PLACEHOLDERS = {
     "ranks": {"ranks"}, "hosts": {"hosts", "file"}, "host": {"name", "ranks"},
     "directory": {"directory"}, "variable": {"name", "value"}, "ssh": {"path"},
-    "stdin": {"rank"},
+    "stdin": {"rank"}, "binding": set(), "rsh": set(),
 }
 """What each key of a launcher file may contain in braces."""
 
@@ -184,13 +184,17 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def _wrong_placeholder(key: str, text: str) -> str:
+    allowed = _PLACEHOLDERS[key]
+    shown = " or ".join(f"{{{name}}}" for name in sorted(allowed)) or "nothing"
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        # A literal text has no name, which is None.
+        fields = [(name, spec, conversion) for _, name, spec, conversion in
+                  string.Formatter().parse(text) if name is not None]
     except ValueError as error:
         return f"{key}: {text!r}: {error}"
-    unknown = names - _PLACEHOLDERS[key]
-    allowed = " or ".join(f"{{{name}}}" for name in sorted(_PLACEHOLDERS[key]))
-    return f"{key}: {text!r} may have {allowed} in braces only" if unknown else ""
+    if all(name in allowed and not spec and not conversion for name, spec, conversion in fields):
+        return ""
+    return f"{key}: {text!r} may have {shown} in braces only"
 
 
 def _line_of(key: str, text: str) -> str:

@@ -82,6 +82,8 @@ def make_plan(
     """
     if named:
         hosts = _with_cores(named, cores, ask_cores)
+        if allocation is not None:
+            hosts = [(_own_name(name, allocation), count) for name, count in hosts]
         total = workers or sum(count for _, count in hosts)
         (first, count), *rest = divide(hosts, total)
         placed = ((first, count + 1), *rest)
@@ -92,7 +94,9 @@ def make_plan(
         total = workers or max(1, allocation.slots - 1)
         placed = tuple(divide(allocation.hosts, total + 1))
         where = f"{allocation.scheduler} job {allocation.job}, {allocation.slots} slots"
-        return Plan(total, placed, allocation.scheduler not in finds_hosts_of, where)
+        # With more ranks than slots launchers differ in who gets the rest.
+        given = allocation.scheduler not in finds_hosts_of or total + 1 > allocation.slots
+        return Plan(total, placed, given, where)
     total = workers or cores
     return Plan(total, ((os.uname().nodename, total + 1),), False, "this machine")
 
@@ -104,6 +108,11 @@ def _with_cores(
     answers = ask_cores(unknown) if unknown else {}
     return [(name, answers.get(name, cores) if count is None else count)
             for name, count in hosts]
+
+
+def _own_name(name: str, allocation: Allocation) -> str:
+    """What a job scheduler calls this host; other names stay."""
+    return next((own for own, _ in allocation.hosts if is_local(own) and is_local(name)), name)
 
 
 def is_local(name: str) -> bool:

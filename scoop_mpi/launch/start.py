@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import fcntl
 import os
+import re
 import shutil
 import socket
 import stat
@@ -41,7 +42,7 @@ _ASK_CORES = (
     "import os; e = os.environ; "
     "names = ('OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'PMIX_RANK', 'SLURM_PROCID'); "
     "rank = next(e[name] for name in names if name in e); "
-    "print('cores', rank, len(os.sched_getaffinity(0)), flush=True)"
+    "print(f'\\ncores {rank} {len(os.sched_getaffinity(0))} .', flush=True)"
 )
 
 
@@ -74,14 +75,15 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     arguments = ("-m", "scoop_mpi", *settings.arguments())
     if program is not None:
         arguments += program_arguments(program)
-    if options.dry_run:
-        print(describe(choice, plan, build(
-            choice, plan, _request(options, arguments), os.environ, "HOSTS"), "HOSTS"))
-        return 0
     stdin = _stdin(choice, plan, settings)
+    stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
+    if options.dry_run:
+        request = _request(options, arguments, {}, stdin_to)
+        command = build(choice, plan, request, os.environ, "./HOSTS")
+        print(describe(choice, plan, command, "./HOSTS"))
+        return 0
 
     def build_command(host_file: str, variables: dict[str, str]) -> Command:
-        stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
         request = _request(options, arguments, variables, stdin_to)
         command = build(choice, plan, request, os.environ, host_file)
         logger.info("command:\n%s", shown(command, host_file))
@@ -233,14 +235,14 @@ def _cores_of(names: list[str], choice: Choice, options: Options) -> dict[str, i
         except (OSError, subprocess.TimeoutExpired) as error:
             answer = ""
             logger.error("%s", error)
-    words = [line.split() for line in answer.splitlines() if line.startswith("cores ")]
-    cores = {names[int(rank)]: int(count) for _, rank, count in words}
-    for name in names:
-        if name not in cores:
+    told = {int(rank): int(count) for rank, count in
+            re.findall(r"\bcores ([0-9]{1,7}) ([0-9]{1,7}) \.", answer)}
+    for rank, name in enumerate(names):
+        if rank not in told:
             raise LaunchError(f"{name} did not tell how many cores it has; see what "
                               f"{choice.launcher.name} says above, or give the number of its "
                               f"workers in the hostfile: {name} 4")
-    return cores
+    return {name: told[rank] for rank, name in enumerate(names)}
 
 
 def _tell(choice: Choice, plan: Plan) -> None:

@@ -33,6 +33,8 @@ with warnings.catch_warnings():
 from ..codec import pack, unpack  # noqa: E402
 from ..messages import BROKER, Message  # noqa: E402
 
+__all__ = ["MPI", "MpiEndpoint"]
+
 BLOCK = 4096
 """Bytes in one block of a message too large for an MPI count."""
 COUNT_MAX = 2**31 - 1

@@ -222,14 +222,14 @@ def cores(started, known, monkeypatch, tmp_path):
 
 
 def test_hosts_tell_their_cores(started, cores):
-    called = cores("echo a banner; echo cores 1 7; echo cores 0 16")
+    called = cores("echo a banner; echo cores 1 7 .; echo cores 0 16 .")
     start("--hostfile", "hosts")
     assert "a:17,b:1,c:7,localhost:3" in started.argv
     assert "-n 2 -H a:1,c:1" in called.read_text()
 
 
 def test_a_host_that_does_not_tell(started, cores):
-    cores("echo cores 0 16; exit 1")
+    cores("echo cores 0 16 .; exit 1")
     with pytest.raises(LaunchError, match="^c did not tell how many cores it has") as raised:
         start("--hostfile", "hosts")
     assert "c 4" in str(raised.value)
@@ -239,11 +239,11 @@ def test_a_host_that_does_not_tell(started, cores):
 def test_what_asks_for_cores_runs(monkeypatch):
     done = subprocess.run([sys.executable, "-c", module._ASK_CORES], capture_output=True,
                           text=True, env={**os.environ, "PMI_RANK": "3"}, timeout=20)
-    assert done.stdout == f"cores 3 {len(os.sched_getaffinity(0))}\n"
+    assert done.stdout == f"\ncores 3 {len(os.sched_getaffinity(0))} .\n"
 
 
-@pytest.mark.parametrize("answer", ["cores", "cores x y", "cores 99 4", "cores 0 4 extra",
-                                    "cores 0 16cores 1 7"])
+@pytest.mark.parametrize("answer", ["cores", "cores x y", "cores 99 4 .", "cores 0 4 extra",
+                                    "cores 0 16cores 1 7 ."])
 def test_answers_that_make_no_sense(started, cores, answer):
     cores(f"echo {answer}")
     with pytest.raises(LaunchError, match="did not tell"):
@@ -276,7 +276,7 @@ def test_all_slots_of_a_job(started, job):
 
 def test_some_hosts_of_a_job(started, job):
     start("--hosts", "b", "node1.cluster")
-    assert "b:2,node1.cluster:1" in started.argv
+    assert "b:2,node1:1" in started.argv  # the job's name for this host
 
 
 def test_a_host_outside_of_the_job(started, job):
@@ -387,6 +387,15 @@ def test_a_dry_run_shows_what_is_run(started, known, capsys):
     shown = capsys.readouterr().out.splitlines()[-1]
     start("--hosts", "a", "b")
     assert shown.split()[:7] == started.argv[:7]
+
+
+def test_a_dry_run_names_a_file_of_hosts_by_its_path(started, known, monkeypatch, capsys):
+    # srun takes a word without a slash for a host.
+    one = Launcher("X", ["x"], ["X"], {"MPICH": []}, ["-n", "{ranks}"], hosts=["-w={file}"])
+    monkeypatch.setattr(module, "choose", lambda *arguments: Choice(one, "/bin/x", LIBRARY))
+    start("--hosts", "a", "b", "--dry-run")
+    [word] = [word for word in capsys.readouterr().out.split() if word.startswith("-w=")]
+    assert "/" in word
 
 
 @pytest.fixture
