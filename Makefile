@@ -14,7 +14,7 @@ VENV   := $(if $(filter mpich,$(MPI)),.venv,.venv-$(MPI))
 PY     := $(VENV)/bin/python
 comma  := ,
 EXTRAS := $(filter-out system,$(MPI))
-SOURCE := $(shell find scoop_mpi launchers -name '*.py' -o -name '*.toml' -o -name 'py.typed') \
+SOURCE := $(shell find scoop_mpi launchers submit_files -name '*.py' -o -name '*.toml' -o -name '*.sh' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
 .PHONY: run test bench lint clean
