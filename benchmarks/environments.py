@@ -14,6 +14,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from scoop_mpi.launch.command import Request, build
+from scoop_mpi.launch.launchers import choose
+from scoop_mpi.launch.library import loaded_library
+from scoop_mpi.launch.plan import make_plan
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BENCH_VENV = ROOT / ".venv-bench"
@@ -38,6 +43,18 @@ def environ() -> dict[str, str]:
     """The environment variables of all peers: they find the tree and these modules."""
     path = [str(ROOT), str(HERE), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
+def mpiexec(ranks: int) -> tuple[list[str], dict[str, str]]:
+    """The words that start so many ranks here, and the environment they need.
+
+    Raises:
+        LaunchError: there is no launcher.
+    """
+    choice = choose(loaded_library())
+    plan = make_plan(ranks - 1, (), "", None, (), 1, lambda names: {})
+    command = build(choice, plan, Request((), ""), environ(), "")
+    return command.argv[:-1], {**environ(), **command.variables}
 
 
 def own() -> Environment:

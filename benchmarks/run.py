@@ -23,7 +23,6 @@ from results import Results
 from workloads import WORKLOADS, Workload
 
 from scoop_mpi.errors import LaunchError
-from scoop_mpi.launch.mpiexec import find_mpiexec, recognise
 
 GIVE_UP = 2
 """Failures without any figure after which a peer is not asked again for a workload."""
@@ -134,12 +133,9 @@ class Runner:
 def _mpiexec() -> tuple[list[str], dict[str, str]]:
     """The words that start ``WORKERS`` and one ranks, and the environment they need."""
     try:
-        path = find_mpiexec()
-        launcher = recognise(path)
+        return environments.mpiexec(WORKERS + 1)
     except LaunchError:
         return [], environments.environ()
-    environ = {**launcher.variables(path), **environments.environ()}
-    return launcher.command(path, WORKERS + 1), environ
 
 
 def _is_last(line: str) -> bool:

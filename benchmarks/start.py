@@ -17,7 +17,6 @@ from statistics import median
 import environments
 import report
 
-from scoop_mpi.launch.launchers import choose
 from scoop_mpi.launch.library import loaded_library
 
 LIMIT_S = 60
@@ -41,9 +40,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true",
                         help="put the table into benchmarks/README.md")
     options = parser.parse_args()
-    launcher, mpiexec, library = choose(loaded_library())
-    environ = {**environments.environ(), **launcher.variables(mpiexec)}
-    ranks = [mpiexec, *launcher.options, *launcher.binding, "-n", "3", sys.executable]
+    mpiexec, environ = environments.mpiexec(ranks=3)
+    ranks = [*mpiexec, sys.executable]
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "program.py")
         Path(program).write_text(PROGRAM)
@@ -65,7 +63,7 @@ def main() -> int:
         more = median(times) - bare
         lines.append((f"`{name}`", f"{median(times):.2f}", f"{more:+.2f}",
                       f"< {ALLOWED_S}", "hit" if more < ALLOWED_S else "miss"))
-    text = f"{report.machine()}; {library}; {options.rounds} rounds, seconds from the launch to " \
+    text = f"{report.machine()}; {loaded_library()}; {options.rounds} rounds, seconds from the launch to " \
         "the end of the command.\n\n"
     text += report.table(("command", "s", "more than bare", "reach", ""), lines)
     print(text)
