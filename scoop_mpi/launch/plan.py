@@ -85,7 +85,12 @@ def make_plan(
         if allocation is not None:
             hosts = [(_own_name(name, allocation), count) for name, count in hosts]
         total = workers or sum(count for _, count in hosts)
-        (first, count), *rest = divide(hosts, total)
+        divided = divide(hosts, total)
+        if allocation is not None and allocation.scheduler in finds_hosts_of:
+            # It starts through the scheduler, which may keep to the job's order.
+            order = {name: at for at, (name, _) in enumerate(allocation.hosts)}
+            divided.sort(key=lambda host: order.get(host[0], len(order)))
+        (first, count), *rest = divided
         placed = ((first, count + 1), *rest)
         # Inside a job the launcher would take the job's hosts, if it were not told.
         elsewhere = not all(is_local(name) for name, _ in placed)

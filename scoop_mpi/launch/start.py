@@ -63,6 +63,8 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         _leave_step()
     choice = choose(loaded_library(options.python or sys.executable), options.launcher,
                     options.mpiexec)
+    if options.rsh and choice.launcher.rsh and shutil.which("rsh") is None:
+        raise LaunchError("--rsh: there is no rsh on PATH")
     allocation = find_allocation()
     named, source = _named_hosts(options)
     _check_names(named, allocation, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,12 @@ from launching import Finished
 
 PLACED = str(Path(__file__).resolve().parent / "programs" / "placed.py")
 WAITING = str(Path(__file__).resolve().parent / "programs" / "waiting.py")
-OPEN_MPI_SAYS = "exited with non-zero status"
-"""Open MPI comments on every exit code other than 0."""
 
 
 def told(done: Finished) -> Any:
     """What ``placed.py`` has told."""
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    # A terminal may show more on that line.
+    lines = re.findall(r'\{"broker".*\}', done.stdout)
     assert len(lines) == 1, done
     return json.loads(lines[0])
 
