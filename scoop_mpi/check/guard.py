@@ -8,16 +8,13 @@ import signal
 
 from .. import rank
 from ..job import Settings
-from ..launch.world import HOSTS_VARIABLE, launched_rank
+from ..launch.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank
 from ..messages import BROKER
-
-LIMIT_S = 60.0
-"""Seconds in which every rank must answer, unless ``--timeout`` says otherwise."""
 
 
 def limit_of(settings: Settings) -> float:
     """Seconds in which every rank must answer."""
-    return settings.timeout_s or LIMIT_S
+    return settings.timeout_s or CHECK_LIMIT_S
 
 
 def start_mpi(settings: Settings) -> None:

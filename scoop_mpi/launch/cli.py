@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if str(error):
             print(f"scoop_mpi: {error}", file=sys.stderr, flush=True)
         return error.exit_code
+    except KeyboardInterrupt:  # before there was a launcher to pass it on to
+        return 130
 
 
 def _main(arguments: list[str]) -> int:

@@ -114,8 +114,8 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
     try:
         return process.wait(timeout_s + GRACE_S)
     except subprocess.TimeoutExpired:
-        print(f"scoop_mpi: the job did not end within --timeout {timeout_s:g} s, and its broker "
-              "does not answer; ending it", file=sys.stderr, flush=True)
+        print(f"scoop_mpi: the job did not end within {timeout_s:g} s, and its broker does not "
+              "answer; ending it", file=sys.stderr, flush=True)
     process.terminate()
     try:
         process.wait(GRACE_S)

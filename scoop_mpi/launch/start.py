@@ -14,6 +14,7 @@ import sys
 import tempfile
 import termios
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from .. import alias
@@ -32,10 +33,13 @@ from .library import loaded_library
 from .options import Options
 from .plan import Plan, is_local, make_plan
 from .process import Stdin
-from .world import in_interactive_step
+from .world import CHECK_LIMIT_S, in_interactive_step
 
 ASK_CORES_LIMIT_S = 60
 """Seconds that other hosts get to tell the number of their cores."""
+CHECK_STEPS = 5
+"""The check of the pool has a limit for each of its steps, in each of which ranks may be
+silent. Rank 0 keeps it; if that does not start, we do."""
 NOT_STARTED = 255
 """Exit code with which the launchers end when they cannot reach a host (ssh's own)."""
 _ASK_CORES = (
@@ -58,6 +62,10 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     speak_plainly()
     for note in options.notes:
         logger.warning("%s", note)
+    named, source = _named_hosts(options)
+    if options.prolog:
+        prolog_command(options.prolog)  # fails as the ranks would
+        options = replace(options, prolog=os.path.abspath(options.prolog))
     _prepare(options, settings, program)
     if in_interactive_step():
         _leave_step()
@@ -66,7 +74,6 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     if options.rsh and choice.launcher.rsh and shutil.which("rsh") is None:
         raise LaunchError("--rsh: there is no rsh on PATH")
     allocation = find_allocation()
-    named, source = _named_hosts(options)
     _check_names(named, allocation, options)
     plan = make_plan(
         options.n, named, source, allocation, choice.launcher.schedulers,
@@ -91,8 +98,9 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         logger.info("command:\n%s", shown(command, host_file))
         return command
 
-    # The check has a limit of its own, for each of its steps.
-    timeout_s = settings.timeout_s if program is not None else None
+    timeout_s = settings.timeout_s
+    if program is None:
+        timeout_s = CHECK_STEPS * (timeout_s or CHECK_LIMIT_S)
     exit_code = process.run(build_command, stdin, timeout_s)
     if exit_code == NOT_STARTED and plan.is_remote:
         other = next(name for name, _ in plan.hosts if not is_local(name))
@@ -133,15 +141,13 @@ def describe(choice: Choice, plan: Plan, command: Command, host_file: str) -> st
 
 
 def _prepare(options: Options, settings: Settings, program: Program | None) -> None:
-    """Fails as the ranks would, before any is started."""
+    """Goes where the ranks will be, and fails as they would, before any is started."""
     if options.path and os.path.isdir(options.path):
         os.chdir(options.path)
     elif options.path:
         raise LaunchError(f"--path {options.path}: no such directory")
     if options.pythonpath is not None:
         set_pythonpath(options.pythonpath)
-    if options.prolog:
-        prolog_command(options.prolog)
     if options.ssh and shutil.which(options.ssh) is None:
         raise LaunchError(f"--ssh-executable {options.ssh}: there is no such program")
     if settings.alias:

@@ -19,6 +19,8 @@ _VARIABLES = (
 # srun sets them whatever MPI it serves, none included. A batch script has the first, too.
 _STEP = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
 _INTERACTIVE_STEP = "4294967290"  # SLURM_INTERACTIVE_STEP in slurm.h
+CHECK_LIMIT_S = 60.0
+"""Seconds in which every rank must answer a check, unless ``--timeout`` says otherwise."""
 SIZE_VARIABLE = "SCOOP_MPI_SIZE"
 """Set by our own launcher: how many ranks it asked for."""
 HOSTS_VARIABLE = "SCOOP_MPI_HOSTS"

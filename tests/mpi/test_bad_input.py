@@ -173,7 +173,7 @@ def test_unknown_mpiexec(run: Run, tmp_path: Path, text: str, trouble: str) -> N
             "sys.argv = ['scoop_mpi', 'program.py']; "
             "from scoop_mpi.launch.cli import main; sys.exit(main())")
     (tmp_path / "program.py").write_text(NOTES)
-    finished = run("-c", code, launcher="python", env={"PATH": f"{tmp_path}:/bin:/usr/bin"})
+    finished = run("-c", code, launcher="python", env={"PATH": str(tmp_path)})
     assert_refused(finished, f"{mpiexec} {trouble}")
     assert_no_traceback(finished)
     assert not (tmp_path / "ran.txt").exists()
