@@ -34,7 +34,7 @@ class JobRequest:
     """What is asked of the scheduler.
 
     Args:
-        workers: slots; the broker, which needs no core, shares one.
+        slots: on which ranks run.
         seconds: wall-clock limit; None: the scheduler's own.
         nodes: number of hosts; None: the scheduler chooses.
         threads: cores for each worker.
@@ -43,7 +43,7 @@ class JobRequest:
         directives: further ones, as they stand after the prefix.
     """
 
-    workers: int
+    slots: int
     name: str
     seconds: int | None = None
     nodes: int | None = None
@@ -57,8 +57,8 @@ class JobRequest:
 
     @property
     def per_node(self) -> int:
-        """Workers on each host."""
-        return -(-self.workers // (self.nodes or 1))
+        """Slots on each host."""
+        return -(-self.slots // (self.nodes or 1))
 
     @property
     def time(self) -> str:
@@ -69,7 +69,7 @@ class JobRequest:
 
 def _slurm(job: JobRequest) -> list[str | None]:
     return [
-        f"--job-name={job.name}", f"--ntasks={job.workers}",
+        f"--job-name={job.name}", f"--ntasks={job.slots}",
         f"--nodes={job.nodes}" if job.nodes else None,
         f"--time={job.time}" if job.seconds else None,
         f"--cpus-per-task={job.threads}" if job.threads > 1 else None,
@@ -81,7 +81,7 @@ def _slurm(job: JobRequest) -> list[str | None]:
 
 
 def _pbs(job: JobRequest) -> list[str | None]:
-    hosts, slots = (job.nodes, job.per_node) if job.nodes else (job.workers, 1)
+    hosts, slots = (job.nodes, job.per_node) if job.nodes else (job.slots, 1)
     memory = f":mem={job.memory}" if job.memory else ""
     select = f"select={hosts}:ncpus={slots * job.threads}:mpiprocs={slots}{memory}"
     return [f"-l {select}", *_pbs_and_torque(job)]
@@ -104,7 +104,7 @@ def _sge(job: JobRequest) -> list[str | None]:
     if job.nodes:
         raise LaunchError("--nodes: SGE's parallel environments decide that; choose one (--pe)")
     return [
-        f"-N {job.name}", f"-pe {job.pe} {job.workers}",
+        f"-N {job.name}", f"-pe {job.pe} {job.slots}",
         f"-l h_rt={job.time}" if job.seconds else None, "-cwd", "-V", "-j y", "-S /bin/bash",
         f"-l h_vmem={job.memory}" if job.memory else None,
         f"-q {job.queue}" if job.queue else None, f"-P {job.account}" if job.account else None,
@@ -141,13 +141,16 @@ def submit(arguments: Sequence[str]) -> int:
     if what is not None:
         what.check()
     kind = found.scheduler or _find_scheduler()
+    # The broker needs no core and shares one. But ranks that srun overcommits were seen to
+    # fail in MPI_Init (PMIx of SLURM 22.05, Open MPI 5.0): there it gets a slot.
+    slots = found.n + (options.launcher == "srun")
     job = JobRequest(
-        found.n, found.job_name or _plain_name(what.name if what else ""), found.time,
+        slots, found.job_name or _plain_name(what.name if what else ""), found.time,
         found.nodes, settings.threads or 1, found.memory, found.queue, found.account,
         found.output, found.pe, tuple(found.directive),
     )
     scheduler = SCHEDULERS[kind]
-    command = [options.python or sys.executable, "-m", "scoop_mpi", "-n", str(job.workers),
+    command = [options.python or sys.executable, "-m", "scoop_mpi", "-n", str(found.n),
                *passed_on, *program]
     script = fill(_template(kind), scheduler, job, found.setup, shlex.join(command))
     if found.dry_run:

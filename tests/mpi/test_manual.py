@@ -4,17 +4,21 @@ A fenced block ```python is a program; the words behind it say how it is run: op
 ``python -m scoop_mpi``, and "fails" if its exit code is not 0. Blocks that follow it tell
 what comes out: ```output, its standard output (with "unordered": its lines in any order),
 and ```stderr, lines that are found on standard error ("..." stands for anything).
-A ```pycon block is a session at the prompt.
+A ```pycon block is a session at the prompt, a ```toml block a launcher file. Commands in
+```console blocks are parsed, not run; ```text blocks are left alone.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import functools
 import inspect
 import io
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +28,9 @@ from launching import Finished
 import scoop_mpi
 from scoop_mpi import futures, shared
 from scoop_mpi.launch import cli
+from scoop_mpi.launch.launchers import Launcher, known_launchers, read_launcher
+from scoop_mpi.launch.options import parse
+from scoop_mpi.launch.submit import SCHEDULERS, submit
 from scoop_mpi.tools import debug_plots
 
 Run = Callable[..., Finished]
@@ -32,7 +39,8 @@ HOME = Path(__file__).resolve().parents[2]
 DOCS = HOME / "docs"
 PAGES = [HOME / "README.md", *sorted(DOCS.glob("*.md"))]
 REFERENCE = DOCS / "reference.md"
-PYTHON_TOOL = "python -m scoop_mpi.tools.debug_plots"
+CLUSTERS = DOCS / "clusters.md"
+LAUNCHERS = DOCS / "launchers.md"
 
 
 class Block(NamedTuple):
@@ -96,7 +104,7 @@ PROGRAMS = list(programs())
 def test_there_are_programs() -> None:
     assert len(PROGRAMS) > 25
     pages = {program.block.page.name for program in PROGRAMS}
-    assert pages == {"README.md", "manual.md", "reference.md", "from_scoop.md"}
+    assert pages == {"README.md", "manual.md", "reference.md", "from_scoop.md", "clusters.md"}
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: str(program.block))
@@ -163,9 +171,20 @@ def section(page: Path, heading: str) -> str:
 
 def test_every_option_is_in_the_reference() -> None:
     text = section(REFERENCE, "## Command line")
-    ours, _, tools = text.partition(PYTHON_TOOL)
-    assert options_of_table(ours) == help_of(cli.main)
+    before, _, after = text.partition("\n### submit\n")
+    submits, _, tools = after.partition("\n### Tools\n")
+    assert options_of_table(before) == help_of(cli.main)
+    assert options_of_table(submits) == help_of(submit)
     assert options_of_table(tools) | {"-h", "--help"} == help_of(debug_plots.main)
+
+
+def test_options_are_in_the_groups_of_the_help() -> None:
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), pytest.raises(SystemExit):
+        cli.main(["--help"])
+    in_help = re.findall(r"^(\w[\w ]*):$", output.getvalue(), re.MULTILINE)
+    in_text = re.findall(r"^\*\*(.*)\*\*$", section(REFERENCE, "## Command line"), re.MULTILINE)
+    assert [text.lower() for text in in_text] == [text.lower() for text in in_help]
 
 
 def options_of_table(text: str) -> set[str]:
@@ -187,21 +206,121 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("where, command", [
     command for command in commands() if "python -m scoop_mpi " in command[1]])
-def test_command_line(where: str, command: str) -> None:
+def test_command_line(
+    where: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = shlex.split(command.partition("python -m scoop_mpi ")[2], comments=True)
     if words == ["--version"]:
         with pytest.raises(SystemExit, match="^0$"), contextlib.redirect_stdout(io.StringIO()):
-            cli.parse(words)
+            parse(words)
+    elif words == ["submit"]:
+        pass  # spoken of, not shown
+    elif words[:1] == ["submit"]:
+        (tmp_path / "program.py").touch()
+        (tmp_path / "first.py").touch()
+        monkeypatch.chdir(tmp_path)
+        script = submitted(words[1:])
+        assert " -m scoop_mpi -n " in script
     else:
-        cli.parse(words)
+        parse(words)
+
+
+def submitted(words: list[str]) -> str:
+    """The script that ``submit`` would submit."""
+    output = io.StringIO()
+    # Which scheduler this machine has is of no interest; the last one named counts.
+    with contextlib.redirect_stdout(output):
+        assert submit(["--scheduler", "slurm", "--dry-run", *words]) == 0
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("page", ["slurm.md", "pbs.md", "sge.md"])
+def test_scripts_are_those_that_submit_writes(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "program.py").touch()
+    monkeypatch.chdir(tmp_path)
+    blocks = blocks_in(DOCS / page)
+    at = next(n for n, block in enumerate(blocks) if "--dry-run" in block.text)
+    words = shlex.split(blocks[at].text.partition("python -m scoop_mpi submit ")[2])
+    written = re.sub(r"^exec \S+", "exec /home/ada/venvs/scoop/bin/python", submitted(words),
+                     flags=re.MULTILINE)
+    assert blocks[at + 1].text == written
 
 
 def test_options_in_the_text() -> None:
-    known = help_of(cli.main) | help_of(debug_plots.main) | {"-vv", "-qq"}
+    known = help_of(cli.main) | help_of(submit) | help_of(debug_plots.main) | {"-vv", "-qq", "--"}
     for page in PAGES:
         if page.name != "from_scoop.md":  # that has SCOOP's own
+            # Options of other programs stand behind the program's name.
             named = re.findall(r"`(--?[a-z][\w-]*)[^`\n]*`", page.read_text())
             assert set(named) <= known, page
+
+
+def test_options_of_scoop() -> None:
+    """Those that the page for users of SCOOP has are taken."""
+    text = section(DOCS / "from_scoop.md", "## Options")
+    assert "all are accepted" in text
+    assert options_of_table(text) <= help_of(cli.main)
+
+
+# -- clusters and launchers --------------------------------------------------
+
+
+@functools.cache
+def texts_of_the_package() -> str:
+    """All its literal texts, a line each, with ``…`` for what is filled in."""
+    texts = []
+    for file in (HOME / "scoop_mpi").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            constants = [part.value if isinstance(part, ast.Constant) else "…" for part in parts]
+            if all(isinstance(text, str) for text in constants):
+                text = re.sub(r"%[\d.]*[sdg]", "…", "".join(map(str, constants)))
+                texts.append(" ".join(text.split()))
+    return "\n".join(texts)
+
+
+def messages() -> Iterator[str]:
+    """The messages that the page about clusters explains: the first columns of its tables."""
+    for heading in ("## Check the pool", "## When it does not start"):
+        # What follows is of MPI itself.
+        text = section(CLUSTERS, heading).partition("Of MPI itself:")[0]
+        yield from re.findall(r"^\| `(.*?)` \|", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("message", list(messages()))
+def test_messages_are_ours(message: str) -> None:
+    parts = [re.escape(part.strip()) for part in message.split("…")]
+    assert re.search(".*".join(parts), texts_of_the_package()), "nothing says that"
+
+
+def test_keys_of_launcher_files() -> None:
+    text = section(LAUNCHERS, "## The keys")
+    written = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    required = [one.name for one in fields(Launcher)
+                if one.default is MISSING and one.default_factory is MISSING]
+    assert set(written) == {one.name for one in fields(Launcher)}
+    assert set(written[:len(required)]) == set(required) and "first five" in text
+    assert len(required) == 5
+
+
+def test_launcher_file_of_the_manual(tmp_path: Path) -> None:
+    [block] = [block for block in blocks_in(LAUNCHERS) if block.kind == "toml"]
+    file = tmp_path / "ours.toml"
+    file.write_text(block.text)
+    assert read_launcher(file).name == "ours"
+
+
+def test_every_launcher_and_scheduler_is_named() -> None:
+    table = set(re.findall(r"launchers/(\w+)\.toml", LAUNCHERS.read_text()))
+    assert table == {file.stem for file in (HOME / "launchers").glob("*.toml")}
+    text = section(REFERENCE, "## Command line")
+    [row] = re.findall(r"^\| `--launcher NAME` \| (.*) \|$", text, re.MULTILINE)
+    names = {one.name.lower().replace(" ", "") for one in known_launchers()}
+    assert {name for name in re.findall(r"`(\w+)`", row)} == names
+    [row] = re.findall(r"^\| `--scheduler NAME` \| (.*) \|$", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == set(SCHEDULERS)
 
 
 # -- names -----------------------------------------------------------------
