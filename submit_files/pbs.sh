@@ -5,16 +5,17 @@
 # qsub reads the lines that begin with #PBS; take one # from ##PBS to use it.
 
 #PBS -N scoop_mpi
-#PBS -l select=2:ncpus=2:mpiprocs=2
+#PBS -l select=2:ncpus=2:mpiprocs=2:ompthreads=1
 #PBS -l walltime=00:10:00
 #PBS -j oe
 #PBS -V
-##PBS -l select=2:ncpus=2:mpiprocs=2:mem=4gb
+##PBS -l select=2:ncpus=2:mpiprocs=2:ompthreads=1:mem=4gb
 ##PBS -q NAME
 ##PBS -A NAME
 
 # select: hosts; mpiprocs: slots on each (without it PBS gives one a host). One slot is
-# the broker's, the others are workers. walltime: hours:minutes:seconds.
+# the broker's, the others are workers. ompthreads: threads of each; without it PBS sets
+# OMP_NUM_THREADS to ncpus. walltime: hours:minutes:seconds.
 # -V: the job gets the environment of this shell.
 
 # What your site needs to find Python and MPI, like:

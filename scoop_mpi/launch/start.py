@@ -31,7 +31,7 @@ from .command import Command, Request, build, prolog_command, shown
 from .launchers import Choice, choose
 from .library import loaded_library
 from .options import Options
-from .plan import Plan, is_local, make_plan
+from .plan import HERE, Plan, counted, is_local, make_plan
 from .process import Stdin
 from .world import CHECK_LIMIT_S, in_interactive_step
 
@@ -133,8 +133,7 @@ def describe(choice: Choice, plan: Plan, command: Command, host_file: str) -> st
     """What ``--dry-run`` prints; from its first line on a shell would run it."""
     about = [
         f"launcher: {choice.launcher.name}, {choice.executable}, for {choice.library}",
-        f"workers: {plan.workers}, and the broker; hosts from {plan.source}"
-        + ("" if plan.given else f", found by {choice.launcher.name} itself"),
+        _where(choice, plan),
         *plan.lines(),
     ]
     return "\n".join([*(f"# {line}" for line in about), shown(command, host_file)])
@@ -253,11 +252,16 @@ def _cores_of(names: list[str], choice: Choice, options: Options) -> dict[str, i
     return {name: told[rank] for rank, name in enumerate(names)}
 
 
+def _where(choice: Choice, plan: Plan) -> str:
+    who = "told to the launcher" if plan.given else f"found by {choice.launcher.name} itself"
+    hosts = f", {who}" if plan.source != HERE else ""
+    return (f"{counted(plan.workers, 'worker')} and the broker on "
+            f"{counted(len(plan.hosts), 'host')}: {plan.source}{hosts}")
+
+
 def _tell(choice: Choice, plan: Plan) -> None:
     logger.info("launcher %s (%s) for %s", choice.launcher.name, choice.executable, choice.library)
-    how = "given to" if plan.given else "found by"
-    logger.info("%d workers and the broker on %d host(s), from %s, %s the launcher",
-                plan.workers, len(plan.hosts), plan.source, how)
+    logger.info("%s", _where(choice, plan))
     for line in plan.lines():
         logger.info("%s", line)
 

@@ -38,7 +38,7 @@ class JobRequest:
         seconds: wall-clock limit; None: the scheduler's own.
         nodes: number of hosts; None: the scheduler chooses.
         threads: cores for each worker.
-        memory: for each worker, as the scheduler writes it; likewise the other texts.
+        memory: for each slot, as the scheduler writes it; likewise the other texts.
         pe: SGE's parallel environment.
         directives: further ones, as they stand after the prefix.
     """
@@ -83,11 +83,16 @@ def _slurm(job: JobRequest) -> list[str | None]:
 def _pbs(job: JobRequest) -> list[str | None]:
     hosts, slots = (job.nodes, job.per_node) if job.nodes else (job.slots, 1)
     memory = f":mem={job.memory}" if job.memory else ""
-    select = f"select={hosts}:ncpus={slots * job.threads}:mpiprocs={slots}{memory}"
+    # Else PBS sets OMP_NUM_THREADS to ncpus, for each of the ranks on a host.
+    select = (f"select={hosts}:ncpus={slots * job.threads}:mpiprocs={slots}"
+              f":ompthreads={job.threads}{memory}")
     return [f"-l {select}", *_pbs_and_torque(job)]
 
 
 def _torque(job: JobRequest) -> list[str | None]:
+    if not job.nodes and job.slots > 1:
+        raise LaunchError(f"Torque must be told the number of hosts: --nodes 2 for "
+                          f"{-(-job.slots // 2)} workers on each")
     return [f"-l nodes={job.nodes or 1}:ppn={job.per_node}",
             f"-l pmem={job.memory}" if job.memory else None, *_pbs_and_torque(job)]
 
@@ -141,9 +146,10 @@ def submit(arguments: Sequence[str]) -> int:
     if what is not None:
         what.check()
     kind = found.scheduler or _find_scheduler()
+    by_srun = kind == "slurm" and options.launcher == "srun"
     # The broker needs no core and shares one. But ranks that srun overcommits were seen to
     # fail in MPI_Init (PMIx of SLURM 22.05, Open MPI 5.0): there it gets a slot.
-    slots = found.n + (options.launcher == "srun")
+    slots = found.n + by_srun
     job = JobRequest(
         slots, found.job_name or _plain_name(what.name if what else ""), found.time,
         found.nodes, settings.threads or 1, found.memory, found.queue, found.account,
@@ -152,7 +158,8 @@ def submit(arguments: Sequence[str]) -> int:
     scheduler = SCHEDULERS[kind]
     command = [options.python or sys.executable, "-m", "scoop_mpi", "-n", str(found.n),
                *passed_on, *program]
-    script = fill(_template(kind), scheduler, job, found.setup, shlex.join(command))
+    template = _template("slurm_srun" if by_srun else kind)
+    script = fill(template, scheduler, job, found.setup, shlex.join(command))
     if found.dry_run:
         print(script, end="")
         return 0
@@ -197,7 +204,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--time", type=_time, metavar="H:MM:SS", help="wall-clock limit")
     parser.add_argument("--nodes", type=count, metavar="N", help="number of hosts")
     parser.add_argument("--memory", metavar="SIZE", default="", type=_word,
-                        help="for each worker, like 2G (PBS: for each host)")
+                        help="for each slot, like 2G (SLURM: each core; PBS: each host)")
     parser.add_argument("--partition", "--queue", dest="queue", metavar="NAME", default="",
                         type=_word, help="which part of the cluster")
     parser.add_argument("--account", metavar="NAME", default="", type=_word, help="who pays")
@@ -232,11 +239,11 @@ def _find_scheduler() -> str:
                       "from which jobs are submitted")
 
 
-def _template(kind: str) -> str:
+def _template(name: str) -> str:
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "submit_files", package.parent / "submit_files"):
         if folder.is_dir():
-            return (folder / f"{kind}.sh").read_text(encoding="utf-8")
+            return (folder / f"{name}.sh").read_text(encoding="utf-8")
     raise LaunchError("the folder submit_files is not installed; install scoop_mpi again")
 
 

@@ -117,6 +117,9 @@ def _culprit(environ: Mapping[str, str]) -> str:
 
 
 def _remedy(environ: Mapping[str, str]) -> str:
+    if "SLURM_PTY_PORT" in environ:
+        return ("A shell of its own in the job has one task: srun --ntasks=1 --pty bash. Else use "
+                "srun --mpi=pmix for Open MPI, srun --mpi=pmi2 for MPICH and its relatives")
     if _by_srun(environ):
         return ("Use srun --mpi=pmix for Open MPI, srun --mpi=pmi2 for MPICH and its relatives "
                 "(srun --mpi=list tells which there are), or python -m scoop_mpi without srun")

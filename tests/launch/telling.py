@@ -10,8 +10,9 @@ from typing import Any
 
 from launching import Finished
 
-PLACED = str(Path(__file__).resolve().parent / "programs" / "placed.py")
-WAITING = str(Path(__file__).resolve().parent / "programs" / "waiting.py")
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+PLACED = str(PROGRAMS / "placed.py")
+WAITING = str(PROGRAMS / "waiting.py")
 
 
 def told(done: Finished) -> Any:

@@ -34,7 +34,7 @@ def test_an_allocation_gives_hosts_and_slots(slurm, tmp_path):
     assert told(done)["words"] == ["-n", "a b"]
     assert nodes(done) == ["n1", "n2", "n2", "n3", "n3"] == nodes_as_told_by_launcher(done)
     assert {facts["directory"] for facts in told(done)["workers"].values()} == {str(tmp_path)}
-    assert "5 workers and the broker on 3 host(s), from SLURM job" in done.stderr
+    assert "5 workers and the broker on 3 hosts, from SLURM job" in done.stderr
     assert "n1: ranks 0-1 (broker, root)" in done.stderr
 
 
@@ -141,5 +141,6 @@ def test_a_cancelled_job_leaves_no_process(slurm, running, launcher):
 def test_a_job_that_is_over_its_time_limit(slurm, running):
     job, output = running()
     slurm.call("scontrol", "update", f"JobId={job}", "EndTime=now")
-    wait_until(lambda: not slurm.pids(), "the end of the job's processes", 15)
+    # slurmctld looks at the limits every 30 seconds.
+    wait_until(lambda: not slurm.pids(), "the end of the job's processes", 45)
     assert "DUE TO TIME LIMIT" in output.read_text()

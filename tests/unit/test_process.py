@@ -236,4 +236,4 @@ def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
     code, lines = run(f"{trap}\necho begun\nwhile :; do sleep 0.05; done", timeout_s=0.3)
     assert code == TIMED_OUT
     assert lines == ["begun"]
-    assert "did not end within --timeout 0.3 s" in capfd.readouterr().err
+    assert "did not end within 0.3 s" in capfd.readouterr().err

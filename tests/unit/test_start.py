@@ -276,7 +276,8 @@ def test_all_slots_of_a_job(started, job):
 
 def test_some_hosts_of_a_job(started, job):
     start("--hosts", "b", "node1.cluster")
-    assert "b:2,node1:1" in started.argv  # the job's name for this host
+    # In the job's order, by the job's name for this host.
+    assert "node1:2,b:1" in started.argv
 
 
 def test_a_host_outside_of_the_job(started, job):
@@ -374,7 +375,7 @@ def test_a_dry_run(started, known, capsys):
     assert not started.commands
     assert capsys.readouterr().out.splitlines()[:5] == [
         f"# launcher: X, /bin/x, for {LIBRARY}",
-        "# workers: 5, and the broker; hosts from --hosts",
+        "# 5 workers and the broker on 2 hosts: --hosts, told to the launcher",
         "# a: ranks 0-3 (broker, root)",
         "# b: ranks 4-5",
         "export SCOOP_MPI_HOSTS=a:4,b:2",

@@ -167,6 +167,14 @@ class Scheduler(Cluster):
             The exit code and the output of the script.
         """
 
+    @abc.abstractmethod
+    def wait_for(self, job: str, timeout: float = 60) -> int:
+        """Waits for the end of a job that was submitted otherwise; returns its exit code.
+
+        Raises:
+            JobError: it took too long; it has been cancelled.
+        """
+
 
 def _path() -> str:
     """PATH with the running interpreter's folder first, as in an activated environment."""

@@ -143,6 +143,15 @@ class Slurm(Scheduler):
         said = self.call(*self._submission(script, args, options), cwd=cwd,
                          environ=self._environment(env, bare))
         job = said.strip().partition(".")[0]
+        code = self.wait_for(job, timeout)
+        seconds = time.monotonic() - began
+        facts = self._facts(job)
+        stdout, stderr = (Path(facts[name]).read_text() for name in ("StdOut", "StdErr"))
+        same = facts["StdOut"] == facts["StdErr"]
+        return Finished(code, stdout, "" if same else stderr, seconds, [])
+
+    def wait_for(self, job: str, timeout: float = 60) -> int:
+        """Waits for the end of a job; see :meth:`Scheduler.wait_for`."""
         try:
             # sbatch --wait looks every few seconds only.
             wait_until(lambda: self._ended(job), f"the end of job {job}", timeout)
@@ -151,12 +160,8 @@ class Slurm(Scheduler):
             self.call("scancel", job)
             wait_until(lambda: self._ended(job), f"the end of the cancelled job {job}", 15)
             raise JobError(f"{error}\n{facts}") from None
-        seconds = time.monotonic() - began
-        facts = self._facts(job)
-        stdout, stderr = (Path(facts[name]).read_text() for name in ("StdOut", "StdErr"))
-        code, signal = map(int, facts["ExitCode"].split(":"))
-        same = facts["StdOut"] == facts["StdErr"]
-        return Finished(code or -signal, stdout, "" if same else stderr, seconds, [])
+        code, signal = map(int, self._facts(job)["ExitCode"].split(":"))
+        return code or -signal
 
     def _submission(
         self, script: Path, args: Sequence[str], options: Sequence[str],
