@@ -34,7 +34,7 @@ def test_an_allocation_gives_hosts_and_slots(slurm, tmp_path):
     assert told(done)["words"] == ["-n", "a b"]
     assert nodes(done) == ["n1", "n2", "n2", "n3", "n3"] == nodes_as_told_by_launcher(done)
     assert {facts["directory"] for facts in told(done)["workers"].values()} == {str(tmp_path)}
-    assert "5 workers and the broker on 3 hosts, from SLURM job" in done.stderr
+    assert "5 workers and the broker on 3 hosts: SLURM job " in done.stderr
     assert "n1: ranks 0-1 (broker, root)" in done.stderr
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .base import SEARCH, free_ports, stop_daemon, wait_until
 from .secure_shell import SecureShell
-from .slurm import Slurm
+from .slurm import NODES, Slurm
 
 UNPACKED = Path(os.environ.get(
     "SCOOP_MPI_TORQUE", Path(__file__).resolve().parents[3] / "build" / "torque")) / "usr" / "bin"
@@ -41,13 +41,15 @@ export PBS_O_WORKDIR=$SLURM_SUBMIT_DIR
 export PBS_QUEUE=batch
 END
 """
+_AS_NODE = """exec unshare --uts sh -c 'hostname "$TEST_NODE" && \
+TMPDIR={folder}/tmp.$TEST_NODE exec sh -c "$SSH_ORIGINAL_COMMAND"'"""
 
 
 class Torque(Slurm):
     """Torque's commands, and jobs that look like Torque's."""
 
     name = "Torque"
-    commands = (*Slurm.commands, "sshd", "ssh", "ssh-keygen", "perl")
+    commands = (*Slurm.commands, "sshd", "ssh", "ssh-keygen", "unshare", "perl")
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -82,9 +84,12 @@ class Torque(Slurm):
         (port,) = free_ports(1)
         shell = SecureShell(self.folder / "ssh")
         # What it starts is found by the variable that marks all that belongs to this cluster.
-        shell.prepare(port, {"PidFile": f"{self.folder}/sshd.pid",
-                             "SetEnv": f"{self._mark} PBS_JOBID=ssh"},
-                      {"HostName": "127.0.0.1", "Port": str(port)}, self._bin / "ssh")
+        # A node has a host name of its own: Open MPI's daemons would take each other's place.
+        server = {"PidFile": f"{self.folder}/sshd.pid", "SetEnv": f"{self._mark} PBS_JOBID=ssh",
+                  "AcceptEnv": "TEST_NODE", "ForceCommand": _AS_NODE.format(folder=self.folder)}
+        client = {"HostName": "127.0.0.1", "Port": str(port),
+                  **{f"Host {node}\nSetEnv": f"TEST_NODE={node}" for node in NODES}}
+        shell.prepare(port, server, client, self._bin / "ssh")
         self.call(shell.sshd, "-f", str(shell.configuration), "-E", f"{self.folder}/sshd.log")
         wait_until(lambda: self.call(str(self._bin / "ssh"), "n1", "echo up", check=False),
                    "an answer of sshd", 10)
