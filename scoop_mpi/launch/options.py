@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .. import __version__
 from ..errors import LaunchError
@@ -177,9 +178,10 @@ def parse(arguments: Sequence[str]) -> tuple[Options, Settings, Program | None]:
     options = Options(
         n=found.n, hosts=tuple(found.hosts), hostfile=found.hostfile or "",
         path=os.path.abspath(found.path) if found.path else "",
-        python=found.python_interpreter, pythonpath=found.pythonpath, prolog=found.prolog,
-        launcher=found.launcher, mpiexec=found.mpiexec, mpi_args=tuple(found.mpi_args),
-        ssh=found.ssh_executable, rsh=found.rsh, dry_run=found.dry_run,
+        python=_from_here(found.python_interpreter), pythonpath=found.pythonpath,
+        prolog=found.prolog, launcher=_from_here(found.launcher),
+        mpiexec=_from_here(found.mpiexec), mpi_args=tuple(found.mpi_args),
+        ssh=_from_here(found.ssh_executable), rsh=found.rsh, dry_run=found.dry_run,
         notes=tuple(text for name, text in _TAKEN_OVER.items()
                     if getattr(found, name) not in (None, False)),
         only_for_launcher=_only_for_launcher(found),
@@ -191,6 +193,14 @@ def parse(arguments: Sequence[str]) -> tuple[Options, Settings, Program | None]:
     is_module = found.module is not None
     name, *args = ([found.module] if is_module else []) + rest
     return options, settings, Program(name, is_module, tuple(args), settings.interactive)
+
+
+_Path = TypeVar("_Path", str, None)
+
+
+def _from_here(path: _Path) -> _Path:
+    """A path, which ``--path`` must not change; a name without a folder stays one."""
+    return os.path.abspath(path) if path and ("/" in path or path.endswith(".toml")) else path
 
 
 def _only_for_launcher(found: argparse.Namespace) -> tuple[str, ...]:

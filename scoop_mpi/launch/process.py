@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import TIMED_OUT, LaunchError
 from .command import Command
@@ -32,11 +33,18 @@ class Stdin(Enum):
     NONE = "not at all: the program finds it empty"
 
 
+class Ended(NamedTuple):
+    """How a job ended; ``root_started`` is False also if that is not known."""
+
+    exit_code: int
+    root_started: bool
+
+
 def run(
     build: Callable[[str, dict[str, str]], Command], stdin: Stdin,
     timeout_s: float | None = None,
-) -> int:
-    """Runs a job and returns its exit code.
+) -> Ended:
+    """Runs a job to its end.
 
     Args:
         build: the command, from the path of its file of hosts and the variables that
@@ -45,6 +53,7 @@ def run(
         timeout_s: seconds after which the job is ended; None: no limit.
     """
     has_stdin = _has_stdin()
+    root_started = threading.Event()
     with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
         variables: dict[str, str] = {}
         root_pid_file = ""
@@ -52,7 +61,7 @@ def run(
             root_pid_file = variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
             variables[TERMINAL_VARIABLE] = os.ttyname(0)
         elif has_stdin and stdin is Stdin.PIPE:
-            variables[STDIN_VARIABLE] = _carry_stdin(folder)
+            variables[STDIN_VARIABLE] = _carry_stdin(folder, root_started)
         elif has_stdin and stdin is Stdin.LAUNCHER:
             variables[STDIN_VARIABLE] = STDIN_BY_LAUNCHER
         else:
@@ -64,7 +73,7 @@ def run(
         with _terminal_kept() if stdin is Stdin.TERMINAL else contextlib.nullcontext():
             by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
             exit_code = _run(command, root_pid_file, timeout_s, 0 if by_launcher else None)
-    return exit_code if exit_code >= 0 else 128 - exit_code
+    return Ended(exit_code if exit_code >= 0 else 128 - exit_code, root_started.is_set())
 
 
 def _run(
@@ -139,20 +148,24 @@ def _has_stdin() -> bool:
     return not (sys.stdin is None or sys.stdin.closed or _is_background())
 
 
-def _carry_stdin(folder: str) -> str:
+def _carry_stdin(folder: str, opened: threading.Event) -> str:
     """Makes a named pipe that carries our standard input to the root; returns its path.
+
+    Args:
+        opened: is set when the root has opened it.
 
     mpiexec would give it to rank 0, the broker, and Open MPI's forwarding does not pass
     on the end of input.
     """
     path = os.path.join(folder, "stdin")
     os.mkfifo(path, 0o600)
-    threading.Thread(target=_carry, args=(path,), daemon=True).start()
+    threading.Thread(target=_carry, args=(path, opened), daemon=True).start()
     return path
 
 
-def _carry(path: str) -> None:
+def _carry(path: str, opened: threading.Event) -> None:
     with contextlib.suppress(OSError), open(path, "wb", buffering=0) as pipe:
+        opened.set()
         while data := os.read(0, 1 << 16):
             pipe.write(data)
 

@@ -101,8 +101,8 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     timeout_s = settings.timeout_s
     if program is None:
         timeout_s = CHECK_STEPS * (timeout_s or CHECK_LIMIT_S)
-    exit_code = process.run(build_command, stdin, timeout_s)
-    if exit_code == NOT_STARTED and plan.is_remote:
+    exit_code, root_started = process.run(build_command, stdin, timeout_s)
+    if exit_code == NOT_STARTED and plan.is_remote and not root_started:
         other = next(name for name, _ in plan.hosts if not is_local(name))
         logger.error("if %s could not start the ranks: does 'ssh %s true' work from here without "
                      "a question, and is %s there as well?", choice.launcher.name, other,

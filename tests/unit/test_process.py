@@ -30,7 +30,7 @@ def run(tmp_path, monkeypatch):
             environ = {**set_by_us, **(variables or {})}
             return Command(["/bin/sh", "-c", script], environ, host_list)
 
-        code = process.run(build, options.pop("stdin", Stdin.PIPE), **options)
+        code, _ = process.run(build, options.pop("stdin", Stdin.PIPE), **options)
         return code, out.read_text().splitlines()
     return run_it
 
@@ -81,7 +81,7 @@ from scoop_mpi.launch.command import Command
 from scoop_mpi.launch.process import Stdin
 def build(host_file, variables):
     return Command(["/bin/sh", "-c", {script!r}], variables, "")
-sys.exit(process.run(build, {stdin!s}))
+sys.exit(process.run(build, {stdin!s}).exit_code)
 """
 
 
@@ -237,3 +237,16 @@ def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
     assert code == TIMED_OUT
     assert lines == ["begun"]
     assert "did not end within 0.3 s" in capfd.readouterr().err
+
+
+def test_whether_the_root_started(monkeypatch):
+    monkeypatch.setattr(process, "_has_stdin", lambda: True)
+
+    def ended(script, stdin):
+        def build(host_file, variables):
+            return Command(["/bin/sh", "-c", script], variables, "")
+        return process.run(build, stdin).root_started
+
+    opens_it = 'exec <"$SCOOP_MPI_STDIN"; sleep 0.2; exit 255'
+    assert [ended(opens_it, Stdin.PIPE), ended("exit 255", Stdin.PIPE)] == [True, False]
+    assert not ended(opens_it, Stdin.NONE)  # not known

@@ -12,7 +12,7 @@ from scoop_mpi import LaunchError
 from scoop_mpi.launch import start as module
 from scoop_mpi.launch.launchers import Choice, Launcher
 from scoop_mpi.launch.options import parse
-from scoop_mpi.launch.process import Stdin
+from scoop_mpi.launch.process import Ended, Stdin
 from scoop_mpi.launch.start import program_arguments
 from scoop_mpi.launch.world import SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE
 from scoop_mpi.program import Program
@@ -35,7 +35,7 @@ class Started:
         variables = {STDIN_VARIABLE: STDIN_BY_LAUNCHER} if how[0] is Stdin.LAUNCHER else {}
         self.commands.append(build("/tmp/hosts", variables))
         self.how.append(how)
-        return 42
+        return Ended(42, root_started=True)
 
     @property
     def argv(self):
@@ -434,12 +434,13 @@ def test_what_has_input(tmp_path):
 # -- what the launcher's end tells -------------------------------------------
 
 
-@pytest.mark.parametrize("hosts, code, hint", [
-    (["a"], 255, True), (["node1", "a"], 255, True), (["a"], 1, False), (["node1"], 255, False),
+@pytest.mark.parametrize("hosts, code, root_started, hint", [
+    (["a"], 255, False, True), (["node1", "a"], 255, False, True), (["a"], 1, False, False),
+    (["node1"], 255, False, False), (["a"], 255, True, False),
 ])
 def test_a_hint_when_a_host_cannot_be_reached(
-    started, known, monkeypatch, capsys, hosts, code, hint,
+    started, known, monkeypatch, capsys, hosts, code, root_started, hint,
 ):
-    monkeypatch.setattr(module.process, "run", lambda *call: code)
+    monkeypatch.setattr(module.process, "run", lambda *call: Ended(code, root_started))
     assert start("--hosts", *hosts) == code
     assert ("does 'ssh a true' work from here" in capsys.readouterr().err) is hint
