@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import alias, context, log, runtime
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
 
 
-def run_rank(program: Program, settings: Settings) -> int:
+def run_rank(
+    program: Program, settings: Settings, when_all_are_here: Callable[[], None] | None = None
+) -> int:
     """Runs this process's part of the job.
+
+    Args:
+        when_all_are_here: is called when all ranks have met.
 
     Returns:
         The exit code of the job on the broker and the root, 0 on the other ranks.
@@ -43,6 +49,8 @@ def run_rank(program: Program, settings: Settings) -> int:
     # Numerical libraries read it when the program loads them.
     cores = frozenset(os.sched_getaffinity(0))
     set_threads(settings.threads or fair_threads(cores, endpoint.cores_of_neighbours(cores)))
+    if when_all_are_here is not None:
+        when_all_are_here()
     context.set_job(Job(
         rank=endpoint.rank if endpoint.size > 1 else ROOT, workers=max(1, endpoint.size - 1),
         running=True, program=program.name, broker_host=endpoint.broker_host, settings=settings,

@@ -269,7 +269,10 @@ def limit_time(timeout_s: float | None) -> None:
 
 def _end(timeout_s: float) -> None:
     report(_timed_out(timeout_s).text)
-    sys.stdout.flush()
+    # Whoever reads our output may have stopped; then it is lost.
+    flush = threading.Thread(target=sys.stdout.flush, daemon=True)
+    flush.start()
+    flush.join(1.0)
     os._exit(TIMED_OUT)
 
 

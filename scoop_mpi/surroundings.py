@@ -1,6 +1,6 @@
 """What a rank arranges for itself before the program: prolog, directory, niceness, threads.
 
-When our own command line starts the ranks the launcher does the first three; under
+When our own command line starts the ranks the launcher does the first two; under
 somebody's mpirun the rank does, from the same options.
 """
 
@@ -18,14 +18,17 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 """What numerical libraries read, when they are loaded, to size their pools of threads."""
 
 
+def prolog_is_due(environ: MutableMapping[str, str] = os.environ) -> bool:
+    """False in the second life of this command, after :func:`run_prolog`."""
+    return not environ.pop(_PROLOG_DONE, "")
+
+
 def run_prolog(prefix: list[str], environ: MutableMapping[str, str] = os.environ) -> None:
-    """Starts this very command again, behind a prolog; returns in the second life.
+    """Starts this very command again, behind a prolog. Does not return.
 
     Args:
         prefix: what stands before a command to have the prolog run first.
     """
-    if environ.pop(_PROLOG_DONE, ""):
-        return
     command = [*prefix, sys.executable, *sys.orig_argv[1:]]
     os.execve(command[0], command, {**environ, _PROLOG_DONE: "1"})
 
@@ -64,9 +67,13 @@ def set_nice(level: int) -> None:
 
 
 def set_threads(threads: int, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Tells numerical libraries how many threads to use, unless the user has."""
-    for name in THREAD_VARIABLES:
-        environ.setdefault(name, str(threads))
+    """Tells numerical libraries how many threads to use, unless the user has.
+
+    All of them follow OMP_NUM_THREADS if their own variable is not set.
+    """
+    if "OMP_NUM_THREADS" not in environ:
+        for name in THREAD_VARIABLES:
+            environ.setdefault(name, str(threads))
 
 
 def fair_threads(mine: frozenset[int], neighbours: Iterable[frozenset[int]]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import median
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from ..errors import LaunchError
 from ..hostlist import expand
 from ..launch.allocation import per_node
-from ..launch.world import HOSTS_VARIABLE
+from ..launch.world import HOSTS_VARIABLE, told
 from ..messages import BROKER, ROOT
 from .facts import Facts, transports_in_use
 from .findings import findings
@@ -42,7 +43,8 @@ class Director:
     def run(self) -> Result:
         """The check up to the map. If a rank is missing the others still wait for orders."""
         self._gather()
-        result = Result(self._wire.size, [self._ranks[one] for one in sorted(self._ranks)])
+        ranks = [self._ranks[one] for one in sorted(self._ranks)]
+        result = Result(self._wire.size, self._limit_s, ranks)
         silent = set(range(self._wire.size)) - set(self._ranks)
         result.missing = [f"rank {one} on {self._host_of(one)} has not answered within "
                           f"{self._limit_s:g} s" for one in sorted(silent)]
@@ -63,11 +65,12 @@ class Director:
         return result
 
     def _gather(self) -> None:
+        stop_by = time.perf_counter() + self._limit_s
         while len(self._ranks) < self._wire.size:
-            arrived = self._wire.receive(FACTS, self._limit_s)
+            arrived = self._wire.receive(FACTS, stop_by - time.perf_counter())
             if arrived is None:
                 return
-            self._ranks[arrived[0]] = Facts(**json.loads(arrived[1]))
+            self._ranks[arrived[0]] = Facts.from_dict(json.loads(arrived[1]))
 
     def _measure(self, result: Result) -> None:
         by_host: dict[str, list[int]] = defaultdict(list)
@@ -132,9 +135,9 @@ class Director:
 
 def _hosts_told() -> list[str]:
     """The host of each rank, if the launcher has told."""
-    told = os.environ.get(HOSTS_VARIABLE, "")
-    if told:
-        placed = [part.rpartition(":") for part in told.split(",")]
+    placed_by_us = told(HOSTS_VARIABLE)
+    if placed_by_us:
+        placed = [part.rpartition(":") for part in placed_by_us.split(",")]
         return [name for name, _, ranks in placed for _ in range(int(ranks))]
     if os.environ.get("SLURM_DISTRIBUTION", "block") != "block":
         return []

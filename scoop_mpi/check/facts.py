@@ -9,7 +9,7 @@ import resource
 import shutil
 import socket
 import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from typing import Any
 
@@ -65,6 +65,12 @@ class Facts:
     devices: list[str] = field(default_factory=lambda: network_devices())
     memlock: int = field(default_factory=lambda: resource.getrlimit(resource.RLIMIT_MEMLOCK)[0])
     shm_free: int = field(default_factory=lambda: _free("/dev/shm"))
+
+    @classmethod
+    def from_dict(cls, entries: dict[str, Any]) -> Facts:
+        """The reverse; another version of scoop_mpi may tell more."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in entries.items() if name in known})
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

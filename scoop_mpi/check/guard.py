@@ -8,7 +8,7 @@ import signal
 
 from .. import rank
 from ..job import Settings
-from ..launch.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank
+from ..launch.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank, told
 from ..messages import BROKER
 
 
@@ -17,28 +17,36 @@ def limit_of(settings: Settings) -> float:
     return settings.timeout_s or CHECK_LIMIT_S
 
 
+class Guard:
+    """Ends rank 0, and so the job, if a call of MPI in which all ranks meet takes too long.
+
+    Such a call holds the GIL, so another process watches.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._done = _watch(limit_s)
+
+    def off(self) -> None:
+        """They have met."""
+        os.close(self._done)
+
+
 def start_mpi(settings: Settings) -> None:
     """Starts MPI on this rank.
 
     Raises:
         LaunchError: MPI cannot start, or the launcher does not belong to it.
     """
-    done = _guard(limit_of(settings)) if launched_rank() == BROKER else None
+    guard = Guard(limit_of(settings)) if launched_rank() == BROKER else None
     try:
         rank.load_mpi()
     finally:
-        if done is not None:
-            os.close(done)
+        if guard is not None:
+            guard.off()
 
 
-def _guard(limit_s: float) -> int:
-    """Ends this rank, with a message, if MPI has not started in time.
-
-    MPI_Init waits for all ranks and holds the GIL, so another process must watch.
-
-    Returns:
-        A file descriptor; closing it calls the guard off.
-    """
+def _watch(limit_s: float) -> int:
+    """Starts the process that watches; it ends when the returned descriptor is closed."""
     watched, done = os.pipe()
     me = os.getpid()
     child = os.fork()
@@ -49,8 +57,8 @@ def _guard(limit_s: float) -> int:
         os.close(done)
         ready, _, _ = select.select([watched], [], [], limit_s)
         if not ready:
-            told = os.environ.get(HOSTS_VARIABLE, "")
-            where = f"; the ranks are on {told}" if told else ""
+            hosts = told(HOSTS_VARIABLE)
+            where = f"; the ranks are on {hosts}" if hosts else ""
             os.write(2, f"scoop_mpi: MPI has not started within {limit_s:g} s: rank 0 on "
                      f"{os.uname().nodename} waits for a rank that does not come{where}. Is a "
                      "host overloaded or unreachable, or a firewall between them?\n".encode())

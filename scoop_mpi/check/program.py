@@ -6,10 +6,9 @@ import contextlib
 import time
 
 from scoop_mpi import context, futures
-from scoop_mpi.check.guard import limit_of
 from scoop_mpi.check.result import Result
 
-NAP_S = 0.005
+NAP_S = 0.001
 ITEMS = 10_000
 
 
@@ -27,19 +26,23 @@ def nothing(number: int) -> int:
 def check_map(result: Result) -> None:
     """Maps until every worker has taken part, then measures."""
     job = context.job()
-    seen: set[int] = set()
-    reach_s = limit_of(job.settings) / 2
-    stop_by = time.perf_counter() + reach_s
-    with contextlib.suppress(TimeoutError, futures.TimeoutError):
+    seen = {job.rank}  # which may leave all tasks to the others while it waits
+    stop_by = time.perf_counter() + result.limit_s
+    with contextlib.suppress(futures.TimeoutError):
         while len(seen) < job.workers and (left_s := stop_by - time.perf_counter()) > 0:
             seen.update(futures.map_as_completed(where, range(8 * job.workers), timeout=left_s))
     result.mapped = len(seen)
     hosts = {facts.rank: facts.host for facts in result.ranks}
-    result.missing += [f"rank {rank} on {hosts[rank]} took no part in a map within {reach_s:g} s"
+    result.missing += [f"rank {rank} on {hosts[rank]} took no part in a map within "
+                       f"{result.limit_s:g} s"
                        for rank in range(1, job.workers + 1) if rank not in seen]
     if result.ok:
         began = time.perf_counter()
-        list(futures.map(nothing, range(ITEMS)))
+        try:
+            list(futures.map(nothing, range(ITEMS), timeout=result.limit_s))
+        except futures.TimeoutError:
+            result.missing.append("a rank, unknown which, did not answer in a map within "
+                                  f"{result.limit_s:g} s")
         result.items, result.item_s = ITEMS, (time.perf_counter() - began) / ITEMS
 
 

@@ -35,6 +35,7 @@ class Result:
 
     Args:
         size: number of ranks that were started.
+        limit_s: seconds in which each must answer.
         ranks: what those that answered have told, by rank.
         pairs: the sampled pairs.
         transports: what carries messages between hosts; empty: one host, or not known.
@@ -46,6 +47,7 @@ class Result:
     """
 
     size: int
+    limit_s: float
     ranks: list[Facts]
     pairs: list[Pair] = field(default_factory=list)
     transports: list[str] = field(default_factory=list)
@@ -75,6 +77,6 @@ class Result:
         """The reverse."""
         entries = json.loads(text)
         del entries["ok"]
-        entries["ranks"] = [Facts(**one) for one in entries["ranks"]]
+        entries["ranks"] = [Facts.from_dict(one) for one in entries["ranks"]]
         entries["pairs"] = [Pair(**one) for one in entries["pairs"]]
         return cls(**entries)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from dataclasses import replace
 
 from ..errors import LaunchError
 from ..job import Settings
 from ..messages import BROKER
 from ..program import Program
 from ..rank import run_rank
+from ..runtime import report
 from .direct import Director
 from .facts import Facts, transports_in_use, versions
-from .guard import limit_of
+from .guard import Guard, limit_of
 from .report import as_text
 from .result import Result
 from .wire import FACTS, ORDER, Silent, Wire
@@ -31,8 +34,19 @@ def run_check(settings: Settings) -> int:
     Returns:
         The exit code: 0; if a rank does not answer, all are ended with 1.
     """
-    limit_s = limit_of(settings)
     wire = Wire()
+    try:
+        return _run_check(wire, settings)
+    except BaseException as error:
+        # An orderly end would wait for the others in MPI_Finalize, and they for us.
+        known = isinstance(error, LaunchError)
+        report(f"scoop_mpi: {error}" if known else traceback.format_exc())
+        wire.abort()
+        raise
+
+
+def _run_check(wire: Wire, settings: Settings) -> int:
+    limit_s = limit_of(settings)
     facts = Facts(wire.rank, wire.library, wire.thread_level, executable=sys.executable,
                   packages=versions())
     if wire.rank == BROKER:
@@ -42,7 +56,11 @@ def run_check(settings: Settings) -> int:
         _found.append(result)
     else:
         _obey(wire, facts, limit_s)
-    return run_rank(Program("scoop_mpi.check.program", is_module=True), settings)
+    # The program keeps the limit; the broker's is for its absence.
+    later = replace(settings, timeout_s=3 * limit_s)
+    guard = Guard(limit_s) if wire.rank == BROKER else None
+    return run_rank(Program("scoop_mpi.check.program", is_module=True), later,
+                    guard.off if guard is not None else None)
 
 
 def _obey(wire: Wire, facts: Facts, limit_s: float) -> None:

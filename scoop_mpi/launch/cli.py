@@ -15,7 +15,9 @@ from ..errors import LaunchError
 from ..job import Settings
 from .command import prolog_command
 from .options import Options, parse
-from .world import is_first_of_host, launched_rank
+from .world import (
+    is_first_of_host, is_inherited, keep_to_ourselves, launched_rank, mark_rank,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +45,13 @@ def _main(arguments: list[str]) -> int:
         from .start import start
 
         return start(options, settings, program)
+    if is_inherited():
+        raise LaunchError("a task of a job has started python -m scoop_mpi. A task may call "
+                          "futures.map itself; to start another job, take the launcher's "
+                          "variables (PMI_*, PMIX_*, OMPI_*) out of its environment")
     _prepare(options, settings)
+    keep_to_ourselves()
+    mark_rank()
     if program is None:
         from ..check.guard import start_mpi
 
@@ -65,7 +73,7 @@ def _prepare(options: Options, settings: Settings) -> None:
             log.logger.warning("%s: ignored, as a launcher has started the ranks already",
                                ", ".join(options.only_for_launcher))
     try:
-        if options.prolog:
+        if options.prolog and surroundings.prolog_is_due():
             surroundings.run_prolog(prolog_command(options.prolog))
         if options.path:
             surroundings.enter(options.path)

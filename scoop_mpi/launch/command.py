@@ -1,4 +1,4 @@
-"""The exact command that starts a job. Pure functions, for golden tests and ``--dry-run``."""
+"""The exact command that starts a job, for ``--dry-run`` and golden tests, too."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ _FORWARDED = ("PYTHON", "SCOOP_MPI_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 """Beginnings of the variables that ranks on other hosts need, for launchers that do not
 pass all on by themselves."""
 
-_PROLOG_SOURCED = 'prolog() { . "$0"; }; prolog && exec "$@"; ' \
-    'code=$?; echo "scoop_mpi: the prolog $0 failed on $(uname -n) (exit code $code)" >&2; ' \
-    'exit $code'
-_PROLOG_EXECUTED = _PROLOG_SOURCED.replace('. "$0"', '"$0"')
+PROLOG_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "prolog.sh")
 
 
 @dataclass(frozen=True)
@@ -87,6 +84,10 @@ def build(
     argv += _filled(launcher.ranks, ranks=plan.ranks)
     host_list = ""
     if plan.given:
+        for name, _ in plan.hosts:
+            if ":" in name:
+                raise LaunchError(f"{name}: launchers cannot tell an IPv6 address from its number "
+                                  "of ranks; use the host's name")
         if not launcher.hosts:
             raise LaunchError(f"{launcher.name} cannot be told the hosts; leave out --hosts and "
                               "--hostfile, or use another launcher (--launcher)")
@@ -152,8 +153,8 @@ def prolog_command(path: str) -> list[str]:
     if is_program and not os.access(path, os.X_OK):
         raise LaunchError(f"--prolog {path} is not a shell script and may not be executed; "
                           "chmod +x it")
-    script = _PROLOG_EXECUTED if is_program else _PROLOG_SOURCED
-    return ["/bin/bash", "-c", script, os.path.abspath(path)]
+    return ["/bin/bash", PROLOG_SCRIPT, "execute" if is_program else "source",
+            os.path.abspath(path)]
 
 
 def shown(command: Command, host_file: str) -> str:

@@ -313,7 +313,7 @@ def _agreed(wanted: Launcher | None, executable: str) -> Launcher:
         known = recognise(executable)
     except LaunchError:
         return wanted  # a site's own may say nothing of itself
-    if known.name != wanted.name and not _is_one(wanted, executable):
+    if known.name != wanted.name and wanted in known_launchers():
         raise LaunchError(f"{executable} is that of {known.name}, not of {wanted.name}; leave out "
                           "--mpiexec or --launcher")
     return wanted

@@ -1,4 +1,4 @@
-"""Which host gets which ranks. Pure functions; nothing is asked or started.
+"""Which host gets which ranks. Nothing is asked or started; only this host's name is read.
 
 Ranks fill the hosts in their order: rank 0, the broker, and rank 1, the root, are on the
 first one (on the first two, if the first has a single slot).
@@ -14,10 +14,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..hostlist import Host, divide
+from ..hostlist import Host, divide, merge
 from .allocation import Allocation
 
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HERE = "this machine"
 """The source of a plan without hosts or scheduler."""
 
@@ -85,9 +86,7 @@ def make_plan(
         ask_cores: the numbers of cores of other hosts, by name.
     """
     if named:
-        hosts = _with_cores(named, cores, ask_cores)
-        if allocation is not None:
-            hosts = [(_own_name(name, allocation), count) for name, count in hosts]
+        hosts = _with_cores(_as_others_say(named, allocation), cores, ask_cores)
         total = workers or sum(count for _, count in hosts)
         divided = divide(hosts, total)
         if allocation is not None and allocation.scheduler in finds_hosts_of:
@@ -120,9 +119,23 @@ def _with_cores(
             for name, count in hosts]
 
 
-def _own_name(name: str, allocation: Allocation) -> str:
-    """What a job scheduler calls this host; other names stay."""
-    return next((own for own, _ in allocation.hosts if is_local(own) and is_local(name)), name)
+def _as_others_say(named: Sequence[Host], allocation: Allocation | None) -> list[Host]:
+    """The hosts by the names that a job scheduler, or the other hosts, have for them."""
+    if allocation is not None:
+        return merge(Host(_in_job(name, allocation), count) for name, count in named)
+    if all(is_local(name) for name, _ in named):
+        return list(named)
+    # The others could do nothing with "localhost".
+    here = os.uname().nodename
+    return merge(Host(here if name in LOOPBACK else name, count) for name, count in named)
+
+
+def _in_job(name: str, allocation: Allocation) -> str:
+    for own, _ in allocation.hosts:
+        if name == own or name.split(".")[0] == own.split(".")[0] or (
+                is_local(name) and is_local(own)):
+            return own
+    return name
 
 
 def counted(number: int, what: str) -> str:
@@ -135,5 +148,5 @@ def is_local(name: str) -> bool:
     names = {os.uname().nodename}
     # SLURM may call a node otherwise than it calls itself.
     names |= {os.environ.get("SLURMD_NODENAME") or "localhost"}
-    return name in ("localhost", "127.0.0.1", "::1") or any(
+    return name in LOOPBACK or any(
         name == own or name == own.split(".")[0] or name.split(".")[0] == own for own in names)

@@ -76,8 +76,23 @@ def run(
     return Ended(exit_code if exit_code >= 0 else 128 - exit_code, root_started.is_set())
 
 
+def output_of(command: Command, limit_s: float) -> str:
+    """What a job that asks for no input writes to standard output.
+
+    Raises:
+        LaunchError: it was interrupted.
+    """
+    with tempfile.TemporaryFile() as output:
+        exit_code = _run(command, "", limit_s, None, output.fileno())
+        if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP):
+            raise LaunchError("", exit_code)
+        output.seek(0)
+        return output.read().decode(errors="replace")
+
+
 def _run(
-    command: Command, root_pid_file: str, timeout_s: float | None, stdin: int | None
+    command: Command, root_pid_file: str, timeout_s: float | None, stdin: int | None,
+    stdout: int | None = None,
 ) -> int:
     """Runs the launcher; passes signals on to it, and waits for it to clean up.
 
@@ -86,6 +101,7 @@ def _run(
     go straight to the root.
     """
     received: list[int] = []
+    early: list[int] = []
     process: subprocess.Popen[bytes] | None = None
 
     def pass_on(number: int, frame: object) -> None:
@@ -94,18 +110,22 @@ def _run(
                 os.kill(int(Path(root_pid_file).read_text()), number)
                 return
         received.append(number)
-        if process is not None:
+        if process is None:
+            early.append(number)
+        else:
             # The second asks it to hurry; whoever asks a third time has lost patience.
             process.send_signal(number if len(received) < 3 else signal.SIGKILL)
 
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # What is ignored stays so (nohup).
+    signals = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(number) is not signal.SIG_IGN]
     before = [signal.signal(number, pass_on) for number in signals]
     try:
         process = subprocess.Popen(
             command.argv, env={**os.environ, **command.variables}, start_new_session=True,
-            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdin=subprocess.DEVNULL if stdin is None else stdin, stdout=stdout,
         )
-        for number in received:  # before there was a process to pass them on to
+        for number in early:
             process.send_signal(number)
         exit_code = _wait(process, timeout_s)
     except OSError as error:

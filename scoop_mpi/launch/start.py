@@ -30,10 +30,10 @@ from .allocation import Allocation, find_allocation
 from .command import Command, Request, build, prolog_command, shown
 from .launchers import Choice, choose
 from .library import loaded_library
-from .options import Options
+from .options import Options, program_arguments
 from .plan import HERE, Plan, counted, is_local, make_plan
 from .process import Stdin
-from .world import CHECK_LIMIT_S, in_interactive_step
+from .world import CHECK_LIMIT_S, RANK_VARIABLES, in_interactive_step
 
 ASK_CORES_LIMIT_S = 60
 """Seconds that other hosts get to tell the number of their cores."""
@@ -44,7 +44,7 @@ NOT_STARTED = 255
 """Exit code with which the launchers end when they cannot reach a host (ssh's own)."""
 _ASK_CORES = (
     "import os; e = os.environ; "
-    "names = ('OMPI_COMM_WORLD_RANK', 'PMI_RANK', 'PMIX_RANK', 'SLURM_PROCID'); "
+    f"names = {RANK_VARIABLES!r}; "
     "rank = next(e[name] for name in names if name in e); "
     "print(f'\\ncores {rank} {len(os.sched_getaffinity(0))} .', flush=True)"
 )
@@ -67,13 +67,13 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         prolog_command(options.prolog)  # fails as the ranks would
         options = replace(options, prolog=os.path.abspath(options.prolog))
     _prepare(options, settings, program)
-    if in_interactive_step():
-        _leave_step()
+    allocation = find_allocation()
+    if in_interactive_step() and allocation is not None:
+        _leave_step(allocation)
     choice = choose(loaded_library(options.python or sys.executable), options.launcher,
                     options.mpiexec)
     if options.rsh and choice.launcher.rsh and shutil.which("rsh") is None:
         raise LaunchError("--rsh: there is no rsh on PATH")
-    allocation = find_allocation()
     _check_names(named, allocation, options)
     plan = make_plan(
         options.n, named, source, allocation, choice.launcher.schedulers,
@@ -121,12 +121,6 @@ def _stdin(choice: Choice, plan: Plan, settings: Settings) -> Stdin:
         logger.warning("%s cannot send standard input to the root on %s: the program will find "
                        "it empty", choice.launcher.name, plan.host_of(ROOT))
     return Stdin.NONE
-
-
-def program_arguments(program: Program) -> tuple[str, ...]:
-    """What every rank gets: the program and its arguments."""
-    own = ["-m", program.name] if program.is_module else [program.name] if program.name else []
-    return (*own, *program.args)
 
 
 def describe(choice: Choice, plan: Plan, command: Command, host_file: str) -> str:
@@ -234,14 +228,7 @@ def _cores_of(names: list[str], choice: Choice, options: Options) -> dict[str, i
         host_file = Path(folder, "hosts")
         command = build(choice, plan, request, os.environ, str(host_file))
         host_file.write_text(command.host_list, encoding="utf-8")
-        try:
-            answer = subprocess.run(
-                command.argv, env={**os.environ, **command.variables}, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=ASK_CORES_LIMIT_S,
-            ).stdout
-        except (OSError, subprocess.TimeoutExpired) as error:
-            answer = ""
-            logger.error("%s", error)
+        answer = process.output_of(command, ASK_CORES_LIMIT_S)
     told = {int(rank): int(count) for rank, count in
             re.findall(r"\bcores ([0-9]{1,7}) ([0-9]{1,7}) \.", answer)}
     for rank, name in enumerate(names):
@@ -266,18 +253,17 @@ def _tell(choice: Choice, plan: Plan) -> None:
         logger.info("%s", line)
 
 
-def _leave_step() -> None:
+def _leave_step(allocation: Allocation) -> None:
     """A shell inside a job step: the ranks are to have the whole job, beside that shell."""
     for name in list(os.environ):
-        if name.startswith(("PMI_", "PMIX_", "SLURM_STEP", "SLURM_TASK", "SLURM_PTY_")) or name in (
+        of_step = name.startswith(("PMI_", "PMIX_", "SLURM_STEP", "SLURM_TASK", "SLURM_PTY_"))
+        if of_step and not name.startswith("PMIX_MCA_") or name in (
                 "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_NTASKS",
                 "SLURM_NPROCS", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND", "SLURM_MPI_TYPE"):
             del os.environ[name]
     os.environ["SLURM_OVERLAP"] = "1"
-    for name, own in (("SLURM_NNODES", "SLURM_JOB_NUM_NODES"),
-                      ("SLURM_TASKS_PER_NODE", "SLURM_JOB_CPUS_PER_NODE")):
-        if own in os.environ:
-            os.environ[name] = os.environ[own]
+    os.environ["SLURM_NNODES"] = str(len(allocation.hosts))
+    os.environ["SLURM_TASKS_PER_NODE"] = ",".join(str(slots) for _, slots in allocation.hosts)
 
 
 def _has_input(descriptor: int) -> bool:

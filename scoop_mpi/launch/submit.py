@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import LaunchError
-from .options import count, make_parser, options_of, parse, split
+from ..program import Program
+from .command import prolog_command
+from .launchers import named_launcher
+from .options import Options, count, make_parser, options_of, parse, split
 
 _USAGE = "python -m scoop_mpi submit [job's options] [options] program.py [arguments]"
 _EPILOG = """\
@@ -143,10 +146,13 @@ def submit(arguments: Sequence[str]) -> int:
     own, program = split(arguments, {**options_of(make_parser()), **options_of(parser)})
     found, passed_on = parser.parse_known_args(own)
     options, settings, what = parse([*passed_on, *(["--"] if program else []), *program])
-    if what is not None:
-        what.check()
+    _check(what, options)
     kind = found.scheduler or _find_scheduler()
-    by_srun = kind == "slurm" and options.launcher == "srun"
+    by_srun = kind == "slurm" and options.launcher is not None and \
+        named_launcher(options.launcher).name == "srun"
+    if settings.threads and kind in ("torque", "sge"):
+        print(f"scoop_mpi: --threads: {kind} counts slots, not cores; ask for the cores as your "
+              "site wants it (--directive)", file=sys.stderr)
     # The broker needs no core and shares one. But ranks that srun overcommits were seen to
     # fail in MPI_Init (PMIx of SLURM 22.05, Open MPI 5.0): there it gets a slot.
     slots = found.n + by_srun
@@ -171,6 +177,21 @@ def submit(arguments: Sequence[str]) -> int:
     _write(path, script)
     print(f"scoop_mpi: {scheduler.command} {path}", file=sys.stderr, flush=True)
     return subprocess.run([scheduler.command, str(path)]).returncode
+
+
+def _check(program: Program | None, options: Options) -> None:
+    """Fails as the job would."""
+    if options.prolog:
+        prolog_command(options.prolog)
+    here = os.getcwd()
+    try:
+        os.chdir(options.path or here)
+        if program is not None:
+            program.check()
+    except OSError as error:
+        raise LaunchError(f"--path {options.path}: {error.strerror}") from None
+    finally:
+        os.chdir(here)
 
 
 def fill(
@@ -230,8 +251,12 @@ def _find_scheduler() -> str:
     if shutil.which("qsub"):
         if os.environ.get("SGE_ROOT") or shutil.which("qconf"):
             return "sge"
-        version = subprocess.run(["qsub", "--version"], capture_output=True, text=True,
-                                 stdin=subprocess.DEVNULL, timeout=30)
+        try:
+            version = subprocess.run(["qsub", "--version"], capture_output=True, text=True,
+                                     stdin=subprocess.DEVNULL, timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LaunchError(f"qsub does not run: {error}; name the scheduler (--scheduler)"
+                              ) from None
         text = (version.stdout + version.stderr).lower()
         return "pbs" if "pbs_version" in text or "pbspro" in text or "openpbs" in text else "torque"
     raise LaunchError("neither sbatch nor qsub is on PATH; name the scheduler (--scheduler "

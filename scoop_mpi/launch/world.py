@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Mapping
@@ -18,9 +19,13 @@ _VARIABLES = (
 )
 # srun sets them whatever MPI it serves, none included. A batch script has the first, too.
 _STEP = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS")
+RANK_VARIABLES = tuple(rank for rank, _ in (*_VARIABLES, _STEP))
+"""Where a launched process finds its rank."""
 _INTERACTIVE_STEP = "4294967290"  # SLURM_INTERACTIVE_STEP in slurm.h
 CHECK_LIMIT_S = 60.0
 """Seconds in which every rank must answer a check, unless ``--timeout`` says otherwise."""
+RANK_VARIABLE = "SCOOP_MPI_RANK"
+"""Set on each rank, for its children: its process id, and what its launcher said."""
 SIZE_VARIABLE = "SCOOP_MPI_SIZE"
 """Set by our own launcher: how many ranks it asked for."""
 HOSTS_VARIABLE = "SCOOP_MPI_HOSTS"
@@ -34,6 +39,53 @@ TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
 """Set by our own launcher: the terminal at which the root's prompt is to appear."""
 ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
 """Set by our own launcher: the file into which the root then writes its process id."""
+
+
+_told: dict[str, str] = {}
+
+
+def keep_to_ourselves() -> None:
+    """On a rank: takes what our launcher said out of the environment.
+
+    A task may start another job, which must not take it for its own.
+    """
+    for name in (SIZE_VARIABLE, HOSTS_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE,
+                 ROOT_PID_VARIABLE):
+        if name in os.environ:
+            _told[name] = os.environ.pop(name)
+
+
+def told(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """What our launcher said under this name; empty: nothing."""
+    return environ.get(name) or (_told.get(name, "") if environ is os.environ else "")
+
+
+def is_inherited(environ: Mapping[str, str] = os.environ) -> bool:
+    """Are a launcher's variables those of a rank that has started this process?
+
+    So it is, if a task runs ``python -m scoop_mpi``: that is no rank. Another launcher in
+    between has set other values.
+    """
+    pid, _, mark = environ.get(RANK_VARIABLE, "").partition(" ")
+    if not pid or pid == str(os.getpid()) or mark != _mark(environ):
+        return False
+    try:
+        os.fstat(int(environ.get("PMI_FD", "-1")))
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def mark_rank() -> None:
+    """Lets :func:`is_inherited` see, in child processes, that this one is a rank."""
+    os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"
+
+
+def _mark(environ: Mapping[str, str]) -> str:
+    # Not all of them: MPI adds some when it starts.
+    names = (*RANK_VARIABLES, "PMI_SIZE", "PMI_FD", "PMI_PORT", "PMIX_NAMESPACE", "SLURM_STEP_ID")
+    values = [f"{name}={environ.get(name)}" for name in names]
+    return hashlib.sha256("\n".join(values).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def launched_rank(environ: Mapping[str, str] = os.environ) -> int | None:
@@ -51,7 +103,7 @@ def launched_size(environ: Mapping[str, str] = os.environ) -> int | None:
     """Number of ranks that the launcher started; None: it does not say."""
     names = [SIZE_VARIABLE, *(size_name for _, size_name in _families(environ))]
     for name in names:
-        value = environ.get(name, "")
+        value = told(name, environ)
         if value.isdecimal():
             return int(value)
     return None
@@ -65,7 +117,8 @@ def in_interactive_step(environ: Mapping[str, str] = os.environ) -> bool:
     is_step = environ.get("SLURM_STEP_NUM_TASKS") == "1" and (
         "SLURM_PTY_PORT" in environ or environ.get("SLURM_STEP_ID") == _INTERACTIVE_STEP)
     # Ranks that a launcher has started from that shell have its marks as well.
-    launched = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_SIZE", SIZE_VARIABLE)
+    launched = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_APID",
+                SIZE_VARIABLE)
     return is_step and not any(name in environ for name in launched)
 
 
@@ -92,7 +145,7 @@ def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
     expected = launched_size(environ)
     if expected is None or expected == mpi_size:
         return
-    if mpi_size > 1 and SIZE_VARIABLE not in environ:
+    if mpi_size > 1 and not told(SIZE_VARIABLE, environ):
         return  # A world made of several launches: MPI knows best.
     if launched_rank(environ) not in (0, None):
         raise LaunchError("", exit_code=1)
@@ -132,10 +185,10 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
     Raises:
         LaunchError: that terminal is out of reach.
     """
-    if TERMINAL_VARIABLE in environ:
-        _take_terminal(environ[TERMINAL_VARIABLE], environ[ROOT_PID_VARIABLE])
+    if terminal := told(TERMINAL_VARIABLE, environ):
+        _take_terminal(terminal, told(ROOT_PID_VARIABLE, environ))
         return
-    path = environ.get(STDIN_VARIABLE)
+    path = told(STDIN_VARIABLE, environ)
     if path == STDIN_BY_LAUNCHER:
         return
     if path and os.path.exists(path):

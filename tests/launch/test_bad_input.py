@@ -75,7 +75,7 @@ def test_nothing_is_wrong(scoop_mpi):
     ("--path absent prog.py", "no such directory"),
     ("--prolog absent prog.py", "--prolog absent: No such file or directory"),
     ("--ssh-executable absent prog.py", "--ssh-executable absent: there is no such program"),
-    ("--python-interpreter ./absent prog.py", "--python-interpreter ./absent does not run"),
+    ("--python-interpreter ./absent prog.py", "/absent does not run"),
     ("--hosts localhost --rsh -- prog.py", "Ours has nothing for --rsh"),
     ("absent.py", "there is no program file absent.py"),
     ("-m no_such_module_of_ours", "no_such_module_of_ours"),
@@ -129,12 +129,12 @@ def test_a_host_outside_of_the_job(scoop_mpi):
 
 @pytest.mark.parametrize("line, text", [
     ("--launcher lamd", "--launcher lamd: there are flux, intelmpi, mpich, openmpi, pals, srun"),
-    ("--launcher ./absent.toml", "cannot read the launcher file absent.toml: No such file"),
+    ("--launcher ./absent.toml", "/absent.toml: No such file"),
     ("--launcher bad.toml", "bad.toml, line 5: host must be text"),
-    ("--mpiexec ./absent", "--mpiexec ./absent: there is no such program"),
-    ("--mpiexec ./prog.py", "--mpiexec ./prog.py: there is no such program"),
-    ("--mpiexec ./other", "./other is not a launcher that scoop_mpi knows"),
-    ("--mpiexec ./ours --launcher foreign.toml", "but ./ours is that of Ours: its ranks"),
+    ("--mpiexec ./absent", "/absent: there is no such program"),
+    ("--mpiexec ./prog.py", "/prog.py: there is no such program"),
+    ("--mpiexec ./other", "/other is not a launcher that scoop_mpi knows"),
+    ("--mpiexec ./ours --launcher foreign.toml", "/ours is that of Ours: its ranks"),
 ])
 def test_launchers(scoop_mpi, line, text):
     done = scoop_mpi(f"{line} prog.py")
@@ -148,9 +148,9 @@ def test_a_launcher_that_cannot_be_executed(scoop_mpi, tmp_path):
     broken.write_text("#!/no/such/interpreter\n")
     broken.chmod(0o755)
     done = scoop_mpi("--mpiexec ./broken prog.py")
-    assert done.returncode == 2 and "./broken does not run" in done.stderr
+    assert done.returncode == 2 and "/broken does not run" in done.stderr
     done = scoop_mpi("--launcher ours.toml --mpiexec ./broken prog.py")
-    assert done.returncode == 2 and "./broken does not start" in done.stderr
+    assert done.returncode == 2 and "/broken does not start" in done.stderr
 
 
 def test_what_a_launcher_says_when_it_fails_is_shown(scoop_mpi, tmp_path):

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from scoop_mpi import LaunchError
-from scoop_mpi.launch import start
+from scoop_mpi.launch import command, start
 from scoop_mpi.launch.allocation import find_allocation
 from scoop_mpi.launch.command import build
 from scoop_mpi.launch.launchers import Choice, named_launcher
@@ -72,6 +72,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(sys, "executable", "/opt/python/bin/python")
     monkeypatch.setattr(start.shutil, "which", lambda name: name)
+    monkeypatch.setattr(command, "PROLOG_SCRIPT", "/opt/scoop_mpi/launch/prolog.sh")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hosts").write_text(HOSTFILE)
     (tmp_path / "env.sh").write_text("module load mpi\n")

@@ -206,6 +206,14 @@ def test_a_prolog_that_fails(prolog, text, mode, code):
                            f"(exit code {code})\n")
 
 
+def test_a_prolog_that_says_exit(prolog):
+    """It would end the rank, in silence and with success."""
+    path = prolog("export VALUE=set\nexit 0\n")
+    done = run_behind(path)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith(f"scoop_mpi: the prolog {path} says exit; leave that out")
+
+
 def test_a_prolog_with_arguments_sees_none_of_ours(prolog):
     # A script that looks at "$@" (module and conda do) must not see the command.
     assert run_behind(prolog("export VALUE=$#\n")).stdout == "0 zero a b c\n"

@@ -372,7 +372,8 @@ def test_a_launcher_and_its_program(program, environ):
 
 
 @pytest.mark.parametrize("make, text", [
-    (False, "found neither beside this Python nor on PATH"), (True, "is that of MPICH; load its module"),
+    (False, "found neither beside this Python nor on PATH"),
+    (True, "is that of MPICH; load its module"),
 ])
 def test_a_launcher_that_is_not_there(program, environ, make, text):
     if make:

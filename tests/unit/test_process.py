@@ -242,6 +242,8 @@ def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
 def test_whether_the_root_started(monkeypatch):
     monkeypatch.setattr(process, "_has_stdin", lambda: True)
 
+    monkeypatch.setattr(process, "_has_stdin", lambda: True)
+
     def ended(script, stdin):
         def build(host_file, variables):
             return Command(["/bin/sh", "-c", script], variables, "")

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -105,13 +106,26 @@ def test_the_ranks_get_our_settings_and_none_of_our_options(started):
 
 
 @pytest.mark.parametrize("program, arguments", [
-    (Program("prog.py", False, ("a", "-n")), ("prog.py", "a", "-n")),
-    (Program("mod", True, ("-x",)), ("-m", "mod", "-x")),
+    (Program("prog.py", False, ("a", "b c", "")), ("prog.py", "a", "b c", "")),
+    (Program("-prog.py"), ("./-prog.py",)),
+    (Program("mod", True, ("x",)), ("-m", "mod", "x")),
     (Program("", interactive=True), ()),
     (Program("prog.py", interactive=True), ("prog.py",)),
 ])
 def test_what_the_ranks_get_of_the_program(program, arguments):
     assert program_arguments(program) == arguments
+
+
+@pytest.mark.parametrize("args", [
+    ("a", ":", "b"), ("--map-by", "x"), ("-n", "7", "é", "\udcff", ""), ("--", "-x"),
+])
+@pytest.mark.parametrize("program", [Program("prog.py"), Program("mod", True)])
+def test_what_launchers_must_not_read(program, args):
+    """A ``:`` begins another program for them, and some rewrite what looks like theirs."""
+    given = replace(program, args=args)
+    words = program_arguments(given)
+    assert not set(args[:-1]) & set(words) - {"-m"}
+    assert parse(words)[2] == given
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
@@ -224,7 +238,7 @@ def cores(started, known, monkeypatch, tmp_path):
 def test_hosts_tell_their_cores(started, cores):
     called = cores("echo a banner; echo cores 1 7 .; echo cores 0 16 .")
     start("--hostfile", "hosts")
-    assert "a:17,b:1,c:7,localhost:3" in started.argv
+    assert "a:17,b:1,c:7,node1:3" in started.argv
     assert "-n 2 -H a:1,c:1" in called.read_text()
 
 
@@ -253,7 +267,7 @@ def test_answers_that_make_no_sense(started, cores, answer):
 def test_a_dry_run_asks_nobody(started, cores, capsys):
     called = cores("exit 1")
     assert start("--hostfile", "hosts", "--dry-run") == 0
-    assert "-H a:4,b:1,c:3,localhost:3" in capsys.readouterr().out
+    assert "-H a:4,b:1,c:3,node1:3" in capsys.readouterr().out
     assert not called.exists()
 
 
@@ -309,7 +323,7 @@ def test_a_shell_inside_a_step_has_the_whole_job(started, job, monkeypatch):
         start()
         assert started.argv[1:3] == ["-n", "4"]
         assert os.environ["SLURM_OVERLAP"] == "1"
-        assert os.environ["SLURM_TASKS_PER_NODE"] == "2(x2)"
+        assert os.environ["SLURM_TASKS_PER_NODE"] == "2,2"
         for name in ("SLURM_STEP_ID", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID", "SLURM_PTY_PORT"):
             assert name not in os.environ
         assert os.environ["SLURM_JOB_ID"] == "7"
