@@ -37,7 +37,7 @@ def nodes(done: Finished) -> list[str]:
 
 def nodes_as_told_by_launcher(done: Finished) -> list[str]:
     """The same, from what our launcher has said where the ranks would be."""
-    hosts = told(done)["workers"]["1"]["SCOOP_MPI_HOSTS"]
+    hosts = told(done)["workers"]["1"]["placed"]
     ranks = [name for part in hosts.split(",") for name, _, count in [part.partition(":")]
              for _ in range(int(count))]
     return ranks[1:]

@@ -99,7 +99,7 @@ def test_a_prolog_that_fails(run, tmp_path):
 def test_what_keeps_it_from_starting(hosts, tmp_path):
     lines = {
         "--hosts nohost": "unknown host nohost: its name does not resolve here",
-        "--python-interpreter ./absent": "--python-interpreter ./absent does not run",
+        "--python-interpreter ./absent": f"--python-interpreter {tmp_path}/absent does not run",
         "--ssh-executable absent": "--ssh-executable absent: there is no such program",
         "--rsh": "--rsh: there is no rsh on PATH",
         "--path absent": "--path ",
@@ -174,3 +174,10 @@ def _rank_on(hosts, host):
     (rank,) = [pid for pid, words in commands.items()
                if words[0] == sys.executable.encode() and b"scoop_mpi" in words]
     return rank
+
+
+def test_this_host_by_the_name_that_only_it_understands(run):
+    # The others are told its own name; SCOOP's manual names hosts so.
+    done = run("--hosts", "127.0.0.1", "h2", "localhost", "--", PLACED)
+    assert done.returncode == 0, done
+    assert workers_on(done) == {"h1": 2, "h2": 1}

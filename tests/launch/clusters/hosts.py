@@ -61,8 +61,7 @@ class Hosts(Cluster):
         self._shell.prepare(22, {"PidFile": "none"}, {}, Path(self.ssh))
         hosts = [f"{_NETWORK}{number} {name}" for number, name in enumerate(NAMES, 1)]
         (self.folder / "etc_hosts").write_text("\n".join(["127.0.0.1 localhost", *hosts, ""]))
-        self._spawn("switch", ["--net", "--", "sleep", "infinity"])
-        switch = str(self._outer("switch"))
+        switch = str(self._spawn("switch", ["--net", "--", "sleep", "infinity"]))
         wait_until(lambda: _separate(switch), "the network of the switch", 5)
         enter_switch = ["nsenter", "--target", switch, "--net"]
         self.call(*enter_switch, "ip", "link", "add", "br0", "type", "bridge")
@@ -88,13 +87,14 @@ class Hosts(Cluster):
         # sshd comes last, when all of the host is set up.
         wait_until(lambda: process_name(self._first(name)) == "sshd", f"the start of {name}", 5)
 
-    def _spawn(self, name: str, arguments: list[str]) -> None:
+    def _spawn(self, name: str, arguments: list[str]) -> int:
         with (self.folder / f"{name}.log").open("w") as log:
             process = subprocess.Popen(
                 ["unshare", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True, env={**os.environ, _MARK: str(self.folder)})
         self._children.append(process)
         (self.folder / f"{name}.pid").write_text(str(process.pid))
+        return process.pid
 
     def _outer(self, name: str) -> int:
         """The process that holds a host, or the switch; 0 if it has ended."""

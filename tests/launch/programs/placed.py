@@ -10,8 +10,9 @@ import time
 
 import scoop_mpi
 from scoop_mpi import context, futures
+from scoop_mpi.launch.world import HOSTS_VARIABLE, told
 
-ENVIRONMENT = ("OMP_NUM_THREADS", "PYTHONPATH", "FROM_PROLOG", "SCOOP_MPI_HOSTS")
+ENVIRONMENT = ("OMP_NUM_THREADS", "PYTHONPATH", "FROM_PROLOG")
 
 
 def look(number):
@@ -21,7 +22,7 @@ def look(number):
     return context.job().rank, {
         "node": os.environ.get("SLURMD_NODENAME") or os.uname().nodename,
         "directory": os.getcwd(), "nice": os.nice(0), "python": sys.executable,
-        **{name: os.environ.get(name) for name in ENVIRONMENT}}
+        "placed": told(HOSTS_VARIABLE), **{name: os.environ.get(name) for name in ENVIRONMENT}}
 
 
 if __name__ == "__main__":

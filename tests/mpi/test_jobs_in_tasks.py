@@ -1,0 +1,55 @@
+"""Jobs that tasks start: what the outer job's launcher said is not about them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+from launching import Finished, find_mpiexec, uses_open_mpi
+
+Run = Callable[..., Finished]
+
+PROGRAM = """
+import json, subprocess, sys
+from scoop_mpi import futures
+
+def start(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=40,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+if __name__ == "__main__":
+    print(json.dumps(futures.submit(start, sys.argv[1:]).result()))
+"""
+INNER = "from scoop_mpi import futures\nif __name__ == '__main__':\n" \
+        "    print(sum(futures.map(abs, range(-9, 0))))\n"
+MPIEXEC = [find_mpiexec(), *(["--oversubscribe"] if uses_open_mpi() else [])]
+
+
+@pytest.fixture
+def start_in_task(run: Run, tmp_path):  # type: ignore[no-untyped-def]
+    """Runs a command in a task of a job of three ranks; (exit code, output, errors)."""
+    (tmp_path / "inner.py").write_text(INNER)
+
+    def start_in_task(*command: str) -> list[object]:
+        root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        finished = run(PROGRAM, *command, ranks=3, launcher="self", env=root)
+        assert finished.returncode == 0, finished
+        return list(json.loads(finished.stdout))
+    return start_in_task
+
+
+# As many ranks as the outer job, and another number.
+@pytest.mark.parametrize("ranks", ["3", "2"])
+def test_a_launcher_in_a_task(start_in_task, ranks):  # type: ignore[no-untyped-def]
+    inner = [*MPIEXEC, "-n", ranks, sys.executable, "-m", "scoop_mpi", "inner.py"]
+    assert start_in_task(*inner)[:2] == [0, "45\n"]
+
+
+def test_our_command_line_in_a_task(start_in_task):  # type: ignore[no-untyped-def]
+    """It inherits the marks of a rank, and is none."""
+    code, output, errors = start_in_task(sys.executable, "-m", "scoop_mpi", "inner.py")
+    assert (code, output) == (2, "")
+    assert "a task of a job has started python -m scoop_mpi" in errors
