@@ -278,6 +278,8 @@ def texts_of_the_package() -> str:
             if all(isinstance(text, str) for text in constants):
                 text = re.sub(r"%[\d.]*[sdg]", "…", "".join(map(str, constants)))
                 texts.append(" ".join(text.split()))
+    prolog = (HOME / "scoop_mpi" / "launch" / "prolog.sh").read_text()
+    texts.append(re.sub(r"\$\(.*?\)|\$\w+", "…", prolog))
     return "\n".join(texts)
 
 
