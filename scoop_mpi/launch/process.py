@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -196,3 +199,15 @@ def _is_background() -> bool:
         return os.isatty(0) and os.tcgetpgrp(0) != os.getpgrp()
     except OSError:
         return True
+
+
+def has_input(descriptor: int) -> bool:
+    """Is it a file, or a pipe in which something waits?"""
+    try:
+        mode = os.fstat(descriptor).st_mode
+        waiting = array.array("i", [0])
+        if stat.S_ISFIFO(mode):
+            fcntl.ioctl(descriptor, termios.FIONREAD, waiting)
+        return stat.S_ISREG(mode) or bool(waiting[0])
+    except OSError:
+        return False

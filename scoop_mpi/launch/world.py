@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..errors import LaunchError
 
@@ -120,6 +120,25 @@ def in_interactive_step(environ: Mapping[str, str] = os.environ) -> bool:
     launched = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "PALS_APID",
                 SIZE_VARIABLE)
     return is_step and not any(name in environ for name in launched)
+
+
+def leave_step(slots: Sequence[int]) -> None:
+    """Makes the environment of such a shell that of the job, for a launcher.
+
+    The ranks are to have all of the job, beside the shell.
+
+    Args:
+        slots: of each host of the job.
+    """
+    for name in list(os.environ):
+        of_step = name.startswith(("PMI_", "PMIX_", "SLURM_STEP", "SLURM_TASK", "SLURM_PTY_"))
+        if of_step and not name.startswith("PMIX_MCA_") or name in (
+                "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_GTIDS", "SLURM_NTASKS",
+                "SLURM_NPROCS", "SLURM_DISTRIBUTION", "SLURM_CPU_BIND", "SLURM_MPI_TYPE"):
+            del os.environ[name]
+    os.environ["SLURM_OVERLAP"] = "1"
+    os.environ["SLURM_NNODES"] = str(len(slots))
+    os.environ["SLURM_TASKS_PER_NODE"] = ",".join(map(str, slots))
 
 
 def _families(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

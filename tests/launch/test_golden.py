@@ -17,6 +17,7 @@ from scoop_mpi.launch import command, start
 from scoop_mpi.launch.allocation import find_allocation
 from scoop_mpi.launch.command import build
 from scoop_mpi.launch.launchers import Choice, named_launcher
+from scoop_mpi.launch.named import named_hosts
 from scoop_mpi.launch.options import parse
 from scoop_mpi.launch.plan import is_local, make_plan
 from scoop_mpi.launch.world import STDIN_BY_LAUNCHER, STDIN_VARIABLE
@@ -94,7 +95,7 @@ def command_text(choice, line, environ, read):
     """What ``--dry-run`` would show; for a line with input, what would be run."""
     words, _, stdin = line.partition(" <")
     options, settings, program = parse(shlex.split(words))
-    named, source = start._named_hosts(options)
+    named, source = named_hosts(options)
     plan = make_plan(
         options.n, named, source, find_allocation(environ, read), choice.launcher.schedulers,
         CORES, lambda names: dict.fromkeys(names, 8))

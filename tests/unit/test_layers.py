@@ -30,7 +30,7 @@ LAYERS = {
     "prompt": 13, "check.facts": 13,
     "program": 14, "check.findings": 14, "check.result": 14,
     "rank": 15, "launch.options": 15, "check.report": 15, "check.direct": 15,
-    "launch.start": 16, "check.guard": 16,
+    "launch.named": 16, "launch.start": 17, "check.guard": 16,
     "launch.submit": 17, "check.run": 17,
     "launch.cli": 18, "check.program": 18,
     "__main__": 19, "tools": 19, "tools.debug_plots": 19,

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from scoop_mpi import LaunchError
+from scoop_mpi.launch import named
 from scoop_mpi.launch import start as module
 from scoop_mpi.launch.launchers import Choice, Launcher
 from scoop_mpi.launch.options import parse
@@ -77,8 +78,8 @@ def known(monkeypatch):
             raise socket.gaierror(-2, "Name or service not known")
         return [name]
 
-    monkeypatch.setattr(module.socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(module, "_is_alias", lambda name, options: False)
+    monkeypatch.setattr(named.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(named, "_is_alias", lambda name, options: False)
     return names
 
 
@@ -191,7 +192,7 @@ def test_a_host_that_is_not_known_may_be_shown(started, known, capsys):
 
 
 def test_a_name_that_ssh_knows(started, known, monkeypatch):
-    monkeypatch.setattr(module, "_is_alias", lambda name, options: name == "short")
+    monkeypatch.setattr(named, "_is_alias", lambda name, options: name == "short")
     start("--hosts", "short", "a")
     assert "short:2,a:1" in started.argv
 
@@ -210,11 +211,11 @@ def test_an_alias_is_what_ssh_says(monkeypatch, tmp_path):
                    'elif [ "$2" = jump ]; then echo "proxycommand x"; else echo "hostname $2"; fi')
     ssh.chmod(0o755)
     options = parse(["--ssh-executable", str(ssh)])[0]
-    assert module._is_alias("short", options)
-    assert module._is_alias("jump", options)
-    assert not module._is_alias("other", options)
-    assert not module._is_alias("-oProxyCommand=x", options)
-    assert not module._is_alias("short", parse(["--rsh"])[0])
+    assert named._is_alias("short", options)
+    assert named._is_alias("jump", options)
+    assert not named._is_alias("other", options)
+    assert not named._is_alias("-oProxyCommand=x", options)
+    assert not named._is_alias("short", parse(["--rsh"])[0])
 
 
 # -- cores of other hosts ----------------------------------------------------
@@ -251,7 +252,7 @@ def test_a_host_that_does_not_tell(started, cores):
 
 
 def test_what_asks_for_cores_runs(monkeypatch):
-    done = subprocess.run([sys.executable, "-c", module._ASK_CORES], capture_output=True,
+    done = subprocess.run([sys.executable, "-c", named._ASK_CORES], capture_output=True,
                           text=True, env={**os.environ, "PMI_RANK": "3"}, timeout=20)
     assert done.stdout == f"\ncores 3 {len(os.sched_getaffinity(0))} .\n"
 
@@ -424,7 +425,7 @@ def deaf(monkeypatch):
 def test_a_hint_that_standard_input_is_lost(
     started, known, deaf, monkeypatch, capsys, has_input, times,
 ):
-    monkeypatch.setattr(module, "_has_input", lambda descriptor: has_input)
+    monkeypatch.setattr(module.process, "has_input", lambda descriptor: has_input)
     start("--hosts", "a", "b")
     assert started.how[0][0] is Stdin.NONE
     err = capsys.readouterr().err
@@ -435,14 +436,14 @@ def test_what_has_input(tmp_path):
     (tmp_path / "file").write_text("x")
     reader, writer = os.pipe()
     with open(tmp_path / "file") as file, open(os.devnull) as nothing:
-        assert module._has_input(file.fileno())
-        assert not module._has_input(nothing.fileno())
-    assert not module._has_input(reader)
+        assert module.process.has_input(file.fileno())
+        assert not module.process.has_input(nothing.fileno())
+    assert not module.process.has_input(reader)
     os.write(writer, b"x")
-    assert module._has_input(reader)
+    assert module.process.has_input(reader)
     os.close(writer)
     os.close(reader)
-    assert not module._has_input(reader)
+    assert not module.process.has_input(reader)
 
 
 # -- what the launcher's end tells -------------------------------------------
