@@ -28,15 +28,18 @@ from .wire import FACTS, ORDER, Silent, Wire
 _found: list[Result] = []
 
 
-def run_check(settings: Settings) -> int:
+def run_check(settings: Settings, guard: Guard | None) -> int:
     """Runs this rank's part of the check; MPI has been started.
+
+    Args:
+        guard: rank 0's.
 
     Returns:
         The exit code: 0; if a rank does not answer, all are ended with 1.
     """
     wire = Wire()
     try:
-        return _run_check(wire, settings)
+        return _run_check(wire, settings, guard)
     except BaseException as error:
         # An orderly end would wait for the others in MPI_Finalize, and they for us.
         known = isinstance(error, LaunchError)
@@ -45,7 +48,7 @@ def run_check(settings: Settings) -> int:
         raise
 
 
-def _run_check(wire: Wire, settings: Settings) -> int:
+def _run_check(wire: Wire, settings: Settings, guard: Guard | None) -> int:
     limit_s = limit_of(settings)
     facts = Facts(wire.rank, wire.library, wire.thread_level, executable=sys.executable,
                   packages=versions())
@@ -58,7 +61,8 @@ def _run_check(wire: Wire, settings: Settings) -> int:
         _obey(wire, facts, limit_s)
     # The program keeps the limit; the broker's is for its absence.
     later = replace(settings, timeout_s=3 * limit_s)
-    guard = Guard(limit_s) if wire.rank == BROKER else None
+    if guard is not None:
+        guard.again()
     return run_rank(Program("scoop_mpi.check.program", is_module=True), later,
                     guard.off if guard is not None else None)
 

@@ -55,10 +55,10 @@ def _main(arguments: list[str]) -> int:
     if program is None:
         from ..check.guard import start_mpi
 
-        start_mpi(settings)
+        guard = start_mpi(settings)
         from ..check.run import run_check  # which needs MPI
 
-        return run_check(settings)
+        return run_check(settings, guard)
     from ..rank import run_rank
 
     return run_rank(program, settings)
