@@ -108,14 +108,15 @@ def test_worlds_of_one_rank(run):
     assert "the launcher started 3 ranks, but MPI sees a world of 1" in done.stderr
 
 
-@pytest.mark.parametrize("module, output, text", [
-    ("statistics", "stdout", "error: rank 2 on h2 has not answered within 5 s\n"),
-    ("scoop_mpi.transport.mpi", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits for "
-     "a rank that does not come; the ranks are on h1:2,h2:1,h3:1."),
-    ("scoop_mpi.check.program", "stdout", "error: rank 2 on h2 took no part in a map within "),
-], ids=["tells nothing", "does not start MPI", "takes no part"])
-def test_a_rank_that_is_stopped(check, module, output, text):
-    done = check("--timeout", "5", fault=f"stop in {module}")
+@pytest.mark.parametrize("where, output, text", [
+    ("in statistics", "stdout", "error: rank 2 on h2 has not answered within 5 s\n"),
+    ("in scoop_mpi.transport.mpi", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits "
+     "for a rank that does not come; the ranks are on h1:2,h2:1,h3:1."),
+    ("before the pool", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits for a rank"),
+    ("in scoop_mpi.check.program", "stdout", "error: rank 2 on h2 took no part in a map within "),
+], ids=["tells nothing", "does not start MPI", "does not join", "takes no part"])
+def test_a_rank_that_is_stopped(check, where, output, text):
+    done = check("--timeout", "5", fault=f"stop {where}")
     assert done.returncode not in (0, 2), done
     assert getattr(done, output).count(text) == 1, done
     assert "All is well" not in done.stdout
