@@ -19,7 +19,9 @@ from .codec import Codec
 from .errors import LaunchError
 from .job import Job, Settings
 from .launch.library import no_library
-from .launch.world import check_size, launched_rank, leave_stdin, take_stdin
+from .launch.world import (
+    check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
+)
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
 from .surroundings import fair_threads, set_threads
@@ -83,7 +85,8 @@ def load_mpi() -> None:
         from .transport.mpi import MPI
     except (ImportError, RuntimeError) as error:
         if launched_rank() not in (0, None):
-            raise LaunchError("") from None  # the first rank says why
+            let_the_first_speak()
+            raise LaunchError("") from None
         raise no_library(str(error)) from None
     check_size(MPI.COMM_WORLD.Get_size())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from ..errors import LaunchError
@@ -24,6 +25,8 @@ RANK_VARIABLES = tuple(rank for rank, _ in (*_VARIABLES, _STEP))
 _INTERACTIVE_STEP = "4294967290"  # SLURM_INTERACTIVE_STEP in slurm.h
 CHECK_LIMIT_S = 60.0
 """Seconds in which every rank must answer a check, unless ``--timeout`` says otherwise."""
+SPEAK_S = 0.5
+"""Seconds that the rank which says why gets before others end with the same error."""
 RANK_VARIABLE = "SCOOP_MPI_RANK"
 """Set on each rank, for its children: its process id, and what its launcher said."""
 SIZE_VARIABLE = "SCOOP_MPI_SIZE"
@@ -152,6 +155,11 @@ def is_first_of_host(environ: Mapping[str, str] = os.environ) -> bool:
     return next((environ[name] for name in names if name in environ), "0") == "0"
 
 
+def let_the_first_speak() -> None:
+    """Waits a moment: launchers end a job when its first rank fails, whoever that is."""
+    time.sleep(SPEAK_S)
+
+
 def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
     """Makes sure that MPI and the launcher mean the same job.
 
@@ -167,6 +175,7 @@ def check_size(mpi_size: int, environ: Mapping[str, str] = os.environ) -> None:
     if mpi_size > 1 and not told(SIZE_VARIABLE, environ):
         return  # A world made of several launches: MPI knows best.
     if launched_rank(environ) not in (0, None):
+        let_the_first_speak()
         raise LaunchError("", exit_code=1)
     raise LaunchError(
         f"the launcher started {expected} ranks, but MPI sees a world of {mpi_size}: "

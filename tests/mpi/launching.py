@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -110,12 +111,16 @@ class Job:
         timeout: float, stdin: str | None = None,
     ) -> None:
         mark = uuid.uuid4().hex
+        # Open MPI's launcher calls its folder by its process id and leaves it behind when it
+        # is killed; a later one with the same id would not start.
+        self._folder = tempfile.mkdtemp(prefix="job-")
         self._mark = f"{_MARK}={mark}".encode()
         self._began = time.monotonic()
         self._stop_by = self._began + timeout
         self._timeout = timeout
         self._process = subprocess.Popen(
-            command, cwd=cwd, env={**environ, _MARK: mark}, start_new_session=True,
+            command, cwd=cwd, start_new_session=True,
+            env={**environ, _MARK: mark, "PRTE_MCA_prte_local_tmpdir_base": self._folder},
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
@@ -197,6 +202,7 @@ class Job:
         self._process.wait(10)
 
     def _result(self, ended: float | None = None) -> Finished:
+        shutil.rmtree(self._folder, ignore_errors=True)
         for thread in self._threads:
             thread.join(5)
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):

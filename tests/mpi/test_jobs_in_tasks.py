@@ -36,7 +36,7 @@ def start_in_task(run: Run, tmp_path):  # type: ignore[no-untyped-def]
     def start_in_task(*command: str) -> list[object]:
         root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
         finished = run(PROGRAM, *command, ranks=3, launcher="self", env=root)
-        assert finished.returncode == 0, finished
+        assert finished.returncode == 0, str(finished)
         return list(json.loads(finished.stdout))
     return start_in_task
 
