@@ -6,7 +6,7 @@ scheduler without peers, so that the program runs serially in its own process.
 
 from __future__ import annotations
 
-from _thread import get_ident
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,16 @@ from .job import Job
 if TYPE_CHECKING:
     from .scheduler import Scheduler
 
+
+class _Here(threading.local):
+    scheduler: Scheduler
+
+
+here = _Here()
+"""Has the running scheduler, on the thread that runs tasks only. Two look-ups are made
+for every task, so those are spelled out where they are made; all else asks :func:`current`."""
+
 _scheduler: Scheduler | None = None
-_thread: int = 0
 _importing = False
 _job = Job()
 _start_alone: Callable[[], Scheduler] | None = None
@@ -31,25 +39,30 @@ def current() -> Scheduler:
             (greenlets cannot be switched across threads).
         MainGuardError: called while a worker imports the program.
     """
-    if _scheduler is None:
-        if _importing:
-            raise MainGuardError()
-        assert _start_alone is not None, "scoop_mpi/__init__ sets it"
-        install(_start_alone())
-        return current()
-    if get_ident() != _thread:
+    try:
+        return here.scheduler
+    except AttributeError:
+        pass
+    if _scheduler is not None:
         raise ThreadError(
             "scoop_mpi's futures may be used from one thread only, the one that runs the "
             "program and its tasks; submit there and pass plain values to other threads"
         )
-    return _scheduler
+    if _importing:
+        raise MainGuardError()
+    assert _start_alone is not None, "scoop_mpi/__init__ sets it"
+    install(_start_alone())
+    return here.scheduler
 
 
 def install(scheduler: Scheduler | None) -> None:
     """Makes ``scheduler`` the running one, on the calling thread; None: none is."""
-    global _scheduler, _thread
+    global _scheduler
     _scheduler = scheduler
-    _thread = get_ident()
+    if scheduler is not None:
+        here.scheduler = scheduler
+    elif hasattr(here, "scheduler"):
+        del here.scheduler
 
 
 def on_first_use(start_alone: Callable[[], Scheduler]) -> None:

@@ -25,6 +25,7 @@ from greenlet import GreenletExit
 
 from . import context
 from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
+from .context import here
 from .errors import NotPicklableError
 from .log import logger
 
@@ -119,7 +120,11 @@ class Future(ScoopAttributes, Generic[T]):
                 remote traceback is in ``__cause__`` (:class:`errors.RemoteTraceback`).
         """
         if self.state is not FINISHED:
-            context.current().wait_for(self, timeout)
+            try:
+                scheduler = here.scheduler
+            except AttributeError:
+                scheduler = context.current()
+            scheduler.wait_for(self, timeout)
             if self.state is CANCELLED:
                 raise CancelledError()
         if self.error is not None:

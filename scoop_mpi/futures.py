@@ -9,16 +9,19 @@ Without a launcher everything runs serially in the program's own process.
 
 from __future__ import annotations
 
+import builtins
+import collections
 import functools
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import (
     ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, CancelledError, TimeoutError,
 )
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from . import context
 from .completion import DoneAndNotDoneFutures, as_completed, deadline_of, wait
+from .context import here
 from .errors import NotPicklableError, TaskError
 from .future import Future
 from .joins import _join, _joinAll, _mapFuture, _startup, _waitAll, _waitAny  # noqa: F401
@@ -53,13 +56,17 @@ def submit(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
     """
     if not callable(func):
         raise TypeError(f"submit() needs a callable, not {func!r}")
-    return context.current().submit(func, args, kwargs or None)
+    try:
+        scheduler = here.scheduler
+    except AttributeError:
+        scheduler = context.current()
+    return scheduler.submit(func, args, kwargs or None)
 
 
 def map(
     func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
     chunksize: int | None = None, buffersize: int | None = None, **kwargs: Any,
-) -> Generator[R, None, None]:
+) -> MapResults[R]:
     """As the built-in ``map``, but the calls run concurrently on all workers.
 
     The call itself returns at once; other workers start on the items right away,
@@ -74,27 +81,27 @@ def map(
         kwargs: further arguments of every call, by name (SCOOP takes them, and drops them).
 
     Returns:
-        A generator of the results, in the order of the inputs. An exception of a
-        call is raised where its result would come, and ends the generator.
+        An iterator over the results, in the order of the inputs. An exception of a
+        call is raised where its result would come, and ends it. So does ``close()``.
 
     Raises:
         TypeError: ``func`` is not callable, no iterable was given, or one of the sizes
             is not an integer.
         ValueError: ``chunksize`` or ``buffersize`` is less than 1.
-        TimeoutError: from the generator, if ``timeout`` has passed.
+        TimeoutError: from the iterator, if ``timeout`` has passed.
 
     Source: PEP 3148, ``Executor.map``; ``buffersize`` as in Python 3.14.
     """
     scheduler = context.current()
     func = _with(func, kwargs)
     call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
-    return _in_order(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(_in_order(scheduler, call, deadline_of(scheduler, timeout)), call)
 
 
 def map_as_completed(
     func: Callable[..., R], *iterables: Iterable[Any], timeout: float | None = None,
     chunksize: int | None = None, buffersize: int | None = None, **kwargs: Any,
-) -> Generator[R, None, None]:
+) -> MapResults[R]:
     """As :func:`map`, but yields results as they come, in any order.
 
     Source: SCOOP's manual.
@@ -102,7 +109,7 @@ def map_as_completed(
     scheduler = context.current()
     func = _with(func, kwargs)
     call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
-    return _as_they_come(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(_as_they_come(scheduler, call, deadline_of(scheduler, timeout)), call)
 
 
 def mapReduce(
@@ -201,50 +208,75 @@ def _open_map(
         if size is not None and size < 1:
             raise ValueError(f"{name} must be at least 1, not {size}")
     starred = len(iterables) > 1
-    inputs: Iterator[Any] = zip(*iterables) if starred else iter(iterables[0])
+    inputs = zip(*iterables) if starred else iterables[0]
     return scheduler.open_map(func, inputs, starred, chunksize, buffersize)
+
+
+class MapResults(itertools.chain[R]):
+    """The results of a map, one by one, at the cost of a C loop; otherwise as a generator."""
+
+    _chunks: Generator[Iterable[R], None, None]
+
+    def close(self) -> None:
+        """Ends the map, as that of a generator: calls that have not begun are not made."""
+        self._chunks.close()
+        collections.deque(self, 0)
+
+
+def _results(chunks: Generator[list[R], None, None], call: MapCall) -> MapResults[R]:
+    taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
+    results = cast("MapResults[R]", MapResults.from_iterable(taken))
+    results._chunks = taken
+    return results
+
+
+def _one_by_one(chunks: Iterable[list[R]]) -> Generator[Iterable[R], None, None]:
+    """Lets go of each result as it is taken: those of a chunk may be large."""
+    for values in chunks:
+        values.reverse()
+        yield builtins.map(list.pop, itertools.repeat(values, len(values)))
+
+
+def _each_by_itself(
+    chunks: Iterable[list[R]], call: MapCall
+) -> Generator[Iterable[R], None, None]:
+    """Reads one more input for each result that is taken."""
+    for values in chunks:
+        values.reverse()
+        while values:
+            yield (values.pop(),)
+            call.read_more(1)
 
 
 def _in_order(
     scheduler: Scheduler, call: MapCall, deadline: float | None
-) -> Generator[Any, None, None]:
+) -> Generator[list[Any], None, None]:
+    """The results, a chunk at a time."""
     try:
         position = 0
-        while True:
+        while call.unfinished or position in call.results or not call.exhausted:
             values = call.results.pop(position, None)
             if values is None:
-                if not call.unfinished and call.exhausted:
-                    return
                 _wait_for_results(scheduler, call, deadline)
                 continue
             values = _checked(values)
             position += len(values)
             call.arrived.clear()  # only of use out of order
-            values.reverse()
-            while values:
-                yield values.pop()
-                if not call.exhausted:
-                    call.read_more(1)
+            yield values
     finally:
         scheduler.trader.abandon_map(call)
 
 
 def _as_they_come(
     scheduler: Scheduler, call: MapCall, deadline: float | None
-) -> Generator[Any, None, None]:
+) -> Generator[list[Any], None, None]:
+    """The results, a chunk at a time."""
     try:
-        while True:
-            if not call.arrived:
-                if not call.unfinished and call.exhausted:
-                    return
+        while call.unfinished or call.arrived or not call.exhausted:
+            if call.arrived:
+                yield _checked(call.results.pop(call.arrived.popleft()))
+            else:
                 _wait_for_results(scheduler, call, deadline)
-                continue
-            values = _checked(call.results.pop(call.arrived.popleft()))
-            values.reverse()
-            while values:
-                yield values.pop()
-                if not call.exhausted:
-                    call.read_more(1)
     finally:
         scheduler.trader.abandon_map(call)
 

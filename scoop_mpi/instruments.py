@@ -7,7 +7,7 @@ the plain scheduler as fast as it is. All ranks of a job have the same one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from .attributes import id_of
@@ -42,7 +42,7 @@ class InstrumentedScheduler(Scheduler):
         return super().submit(self._wrapped(func, is_map=False), args, kwargs)
 
     def open_map(
-        self, func: Callable[..., Any], inputs: Iterator[Any], starred: bool,
+        self, func: Callable[..., Any], inputs: Iterable[Any], starred: bool,
         chunksize: int | None, buffersize: int | None,
     ) -> MapCall:
         """See :meth:`scoop_mpi.scheduler.Scheduler.open_map`."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, starmap
 from operator import length_hint
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ class Chunk:
 
     def __init__(
         self, owner: int, map_id: int, func: Callable[..., Any], starred: bool,
-        start: int, args: list[Any], estimate_s: float,
+        start: int, args: Sequence[Any], estimate_s: float,
     ) -> None:
         self.owner = owner
         self.map_id = map_id
@@ -127,15 +127,15 @@ class MapCall:
     """The owner's side of one ``map``: what is left to cut, what has come back.
 
     Args:
-        inputs: the items, or the argument tuples if ``starred``. Read at once,
-            unless ``buffersize`` bounds how many may be out or unread by the
-            consumer (as in ``concurrent.futures`` of Python 3.14).
+        inputs: the items, or the argument tuples if ``starred``. Read at once (a
+            ``range`` stays one), unless ``buffersize`` bounds how many may be out or
+            unread by the consumer (as in ``concurrent.futures`` of Python 3.14).
         chunksize: items in each chunk; None: from the measured time per item.
         workers: how many workers share the work.
     """
 
     def __init__(
-        self, map_id: int, owner: int, func: Callable[..., Any], inputs: Iterator[Any],
+        self, map_id: int, owner: int, func: Callable[..., Any], inputs: Iterable[Any],
         starred: bool, *, workers: int, chunksize: int | None = None,
         buffersize: int | None = None,
     ) -> None:
@@ -149,15 +149,21 @@ class MapCall:
         self.results: dict[int, list[Any] | Failed] = {}
         self.arrived: deque[int] = deque()
         """Keys of ``results`` in the order they came."""
-        self.exhausted = buffersize is None
+        self.exhausted = True
         """No further inputs will be read."""
         self.closed = False
         self.tries: dict[int, int] = {}
         """How often the chunk that starts there was sent and could not be loaded."""
         self._workers = workers
         self._chunksize = chunksize
-        self._inputs = inputs
-        self._items = list(islice(inputs, buffersize))
+        self._inputs: Iterator[Any] = iter(())
+        self._items: list[Any] | range
+        if buffersize is not None:
+            self._inputs = iter(inputs)
+            self._items = list(islice(self._inputs, buffersize))
+            self.exhausted = len(self._items) < buffersize
+        else:
+            self._items = inputs if isinstance(inputs, range) else list(inputs)
         self._base = 0  # index of _items[0]
         self._next = 0  # first index not cut
         self._done = 0  # all indices below have an outcome
@@ -173,6 +179,7 @@ class MapCall:
         more = list(islice(self._inputs, count))
         self.exhausted = len(more) < count
         with self._cutting:
+            assert isinstance(self._items, list)
             self._items.extend(more)
             self.unfinished += len(more)
 
@@ -246,14 +253,14 @@ class MapCall:
         self.arrived.append(start)
 
     def _note_done(self, start: int, stop: int) -> None:
-        """Lets go of items whose results are in, some thousands at a time."""
+        """Lets go of items whose results are in, when they are as many as those that are not."""
         self.unfinished -= stop - start
         self._islands[start] = stop
         while (reach := self._islands.pop(self._done, None)) is not None:
             self._done = reach
-        if self._done - self._base > 4096:
+        if self._done - self._base > max(4096, len(self._items) // 2):
             with self._cutting:
-                del self._items[:self._done - self._base]
+                self._items = self._items[self._done - self._base:]
                 self._base = self._done
 
     def _drop_uncut(self) -> None:
@@ -261,4 +268,4 @@ class MapCall:
         with self._cutting:
             self.exhausted = True
             self.unfinished -= self._base + len(self._items) - self._next
-            del self._items[self._next - self._base:]
+            self._items = self._items[:self._next - self._base]

@@ -28,7 +28,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError
 from itertools import count
 from operator import itemgetter
@@ -60,7 +60,7 @@ RATION_S = 0.001
 """Seconds after a small gift in which nothing more is given."""
 POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
-STRIDE_MAX = 64
+STRIDE_MAX = 1024
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.001
 """Seconds between two looks at the network to aim at."""
@@ -124,7 +124,7 @@ class Scheduler:
         "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping",
         "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth",
         "_stride", "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at",
-        "_polling_since", "_creations", "_leaver", "_main", "_hub",
+        "_polling_since", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
 
     def __init__(
@@ -151,6 +151,8 @@ class Scheduler:
         self._timers: list[tuple[float, int, Parked]] = []
         self._alarms: list[tuple[float, int, Parked]] = []
         self._news = self.trader.constants.fresh
+        self._own = self.backlog.own
+        self._measure = True
         self._timer_number = count()
         self._tickets = count(1)
         self._waiting = 0
@@ -174,15 +176,14 @@ class Scheduler:
     ) -> Future[Any]:
         """Creates a task; it may start here or elsewhere from now on."""
         self.created = id_ = self.created + 1
-        future = Future(id_, func, args, kwargs, self.running)
-        self.backlog.own[id_] = future
+        self._own[id_] = future = Future(id_, func, args, kwargs, self.running)
         self._countdown -= 1
         if self._countdown < 0:
             self.look(keep=0)
         return future
 
     def open_map(
-        self, func: Callable[..., Any], inputs: Iterator[Any], starred: bool,
+        self, func: Callable[..., Any], inputs: Iterable[Any], starred: bool,
         chunksize: int | None, buffersize: int | None,
     ) -> MapCall:
         """Creates a map call; its items may start here or elsewhere from now on."""
@@ -223,21 +224,35 @@ class Scheduler:
         Raises:
             TimeoutError: it was not within ``timeout`` seconds.
         """
-        if future.state is CANCELLED:
-            return
         if timeout is None:
             if (
                 future.state is PENDING and self._depth < INLINE_DEPTH
                 and not self._ready  # whoever is ready goes first
                 and not (self._news and self._take_news())
-                and self.backlog.claim(future)
+                and self._own.pop(future.number, None) is not None
             ):
-                self._run_inline(future)
+                outer, self.running = self.running, future.number
+                self._depth += 1
+                try:
+                    if self._measure:
+                        self._run_timed(future)
+                    else:
+                        future.run()
+                finally:  # a callback may exit
+                    self._depth -= 1
+                    self.running = outer
+                if future.error is not None:
+                    self._surface(future.error)
+                self._countdown -= 1
+                if self._countdown < 0:
+                    self.look(keep=0)
                 return
             while future.state is not FINISHED and future.state is not CANCELLED:
                 parked = Parked(self._ready)
                 future.add_waiter(parked)
                 self.park(parked)
+            return
+        if future.state is CANCELLED:
             return
         deadline = self.clock() + timeout
         if timeout <= 0 or not self.trader.peers:
@@ -353,6 +368,7 @@ class Scheduler:
         Called by the donor thread.
         """
         self.trader.exchange(keep=0, share=True, on_shortage=self._release_rest)
+        self._countdown = 0  # a task takes long: tasks are not as short as they were
 
     def _release_rest(self) -> None:
         """Makes what the running chunk has not started available to others."""
@@ -407,7 +423,10 @@ class Scheduler:
                 self._run_foreign(work)
             else:
                 self.running = work.number
-                self._run_timed(work)
+                if self._measure:
+                    self._run_timed(work)
+                else:
+                    work.run()
         finally:
             self.running = None
         if work.error is not None:
@@ -424,24 +443,8 @@ class Scheduler:
             self._interrupted = False
             raise error
 
-    def _run_inline(self, future: Future[Any]) -> None:
-        outer, self.running = self.running, future.number
-        self._depth += 1
-        try:
-            if self._depth > 1:
-                future.run()
-            else:  # at the top of a tree the time is worth knowing
-                self._run_timed(future)
-        finally:  # a callback may exit
-            self._depth -= 1
-            self.running = outer
-        if future.error is not None:
-            self._surface(future.error)
-        self._countdown -= 1
-        if self._countdown < 0:
-            self.look(keep=0)
-
     def _run_timed(self, task: Future[Any]) -> None:
+        self._measure = False
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = elapsed_s = self.clock() - began
@@ -535,6 +538,7 @@ class Scheduler:
             self._stride = min(2 * self._stride, STRIDE_MAX)
         elif passed_s > STRIDE_S:
             self._stride = max(1, int(self._stride * STRIDE_S / passed_s))
+        self._measure = True  # one task between two looks: the clock is not free
         # Near a deadline, look at the clock after each piece of work.
         self._countdown = 1 if self._timers else self._stride
         if not self.backlog:

@@ -13,7 +13,9 @@ def fresh(monkeypatch):
     for name in ("_scheduler", "_start_alone"):
         monkeypatch.setattr(context, name, None)
     monkeypatch.setattr(context, "_importing", False)
-    return context
+    context.install(None)
+    yield context
+    context.install(None)
 
 
 def test_the_installed_one_is_current(scheduler):
