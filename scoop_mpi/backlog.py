@@ -15,15 +15,18 @@ leaves first.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Union
 
 from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 
-BUNDLE_S = 0.003
-"""Seconds of work to aim at when tasks are given away together."""
+GIFT_S = 0.003
+"""Seconds of work to aim at when some is given away ..."""
+GIFT_COST_S = 0.0001
+"""... but for each worker that may ask at least so many: else a giver whom thousands of
+workers ask could not serve them all before the first one asks again."""
 BUNDLE_MAX = 256
 """Most tasks in one message."""
 
@@ -31,6 +34,7 @@ LISTED_MIN = 256
 """Ids of the oldest tasks that are listed at a time, at least."""
 
 Work = Union[Future[Any], Chunk]
+Gift = Union[Chunk, Sequence[Future[Any]]]
 
 
 class Estimates:
@@ -53,6 +57,8 @@ class Backlog:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self.gift_s = max(GIFT_S, GIFT_COST_S * workers)
+        """Seconds of work to aim at in a gift."""
         self.estimates = Estimates()
         self.own: dict[int, Future[Any]] = {}
         """Own tasks by id, oldest first. (An OrderedDict takes twice the time.)"""
@@ -69,15 +75,20 @@ class Backlog:
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
 
-    def more_than(self, count: int) -> bool:
-        """True if more than ``count`` pieces of work could be given away."""
+    def more_than(self, count: int, thrifty: bool = False) -> bool:
+        """True if more than ``count`` pieces of work could be given away.
+
+        Args:
+            thrifty: not counting what is sooner run than sent.
+        """
         pieces = len(self.own) + len(self.chunks) + len(self.foreign)
         if pieces > count:
             return True
         for call in list(self.maps):
-            pieces += call.remaining
-            if pieces > count:
-                return True
+            if not (thrifty and call.light):
+                pieces += call.remaining
+                if pieces > count:
+                    return True
         return False
 
     def size(self) -> tuple[int, float]:
@@ -131,40 +142,46 @@ class Backlog:
         except IndexError:
             return 0.0  # given away in between
 
-    def give(self) -> Chunk | Sequence[Future[Any]] | None:
-        """A piece of work for another worker: a chunk, or tasks of one owner."""
+    def give(self, takers: int = 1, thrifty: bool = False) -> Gift | None:
+        """A piece of work for other workers: a chunk, or tasks of one owner.
+
+        Args:
+            takers: how many workers will divide it among them.
+            thrifty: keep what is sooner run than sent.
+        """
         try:
-            return self._share_of(self.chunks.popleft())
+            return self._share_of(self.chunks.popleft(), takers)
         except IndexError:
             pass
-        if self.foreign and (bundle := self._foreign_bundle()):
+        if self.foreign and (bundle := self._foreign_bundle(takers)):
             return bundle
-        while (call := self._open_map()) is not None:
-            if (chunk := call.cut()) is not None:
+        while (call := self._open_map(thrifty=thrifty)) is not None:
+            if (chunk := call.cut(self.gift_s, takers)) is not None:
                 return chunk
-        return self._own_bundle() or None
+        return self._own_bundle(takers) or None
 
-    def _open_map(self, newest: bool = False) -> MapCall | None:
+    def _open_map(self, newest: bool = False, thrifty: bool = False) -> MapCall | None:
         for call in (reversed(self.maps) if newest else list(self.maps)):
-            if call.remaining:
+            if call.remaining and not (thrifty and call.light):
                 return call
         return None
 
-    def _share_of(self, chunk: Chunk) -> Chunk:
-        """Half of a large chunk; the other half goes back."""
-        if len(chunk) * chunk.estimate_s < BUNDLE_S:
+    def _share_of(self, chunk: Chunk, takers: int) -> Chunk:
+        """The takers' part of a large chunk; an equal one for this worker goes back."""
+        count = len(chunk)
+        if takers == 1 and count * chunk.estimate_s < GIFT_S:
             return chunk
-        given, kept = chunk.split()
+        given, kept = chunk.split(max(1, count * takers // (takers + 1)))
         if kept is not None:
             self.chunks.appendleft(kept)
         return given
 
-    def _foreign_bundle(self) -> list[ForeignTask[Any]]:
+    def _foreign_bundle(self, takers: int) -> list[ForeignTask[Any]]:
         bundle: list[ForeignTask[Any]] = []
         try:
             first = self.foreign.popleft()
             bundle.append(first)
-            for _ in range(self._bundle_size(first, len(self.foreign) + 1) - 1):
+            for _ in range(self._bundle_size(first, len(self.foreign) + 1, takers) - 1):
                 task = self.foreign.popleft()
                 if task.owner != first.owner:
                     self.foreign.appendleft(task)
@@ -174,39 +191,42 @@ class Backlog:
             pass
         return bundle
 
-    def _own_bundle(self) -> list[Future[Any]]:
-        available = len(self.own)
-        oldest = self._take_oldest()
-        first = next(oldest, None)
-        if first is None:
-            return []
-        bundle = [first]
-        if first.number not in self.alone:
-            for task in islice(oldest, self._bundle_size(first, available) - 1):
-                if task.number in self.alone:
-                    self.own[task.number] = task
-                    break
+    def _own_bundle(self, takers: int) -> list[Future[Any]]:
+        """The oldest own tasks; only such as were created by the same task.
+
+        (Those of others are not of one kind: in a tree of tasks the oldest is the largest.)
+        """
+        bundle: list[Future[Any]] = []
+        count = 1
+        while len(bundle) < count and (task := self._oldest_own()) is not None:
+            if bundle and (task.parent != bundle[0].parent or task.number in self.alone):
+                break
+            if not bundle and task.number not in self.alone:
+                count = self._bundle_size(task, len(self.own), takers)
+            if self.claim(task):
                 bundle.append(task)
         return bundle
 
-    def _take_oldest(self) -> Iterator[Future[Any]]:
-        """Takes own tasks, the oldest first, until there are none.
+    def _oldest_own(self) -> Future[Any] | None:
+        """The oldest own task, which stays where it is.
 
         The front of a dict that is used from both ends has gaps, over which every look at
         it must pass; so many ids are listed at a time.
         """
         while True:
             while self._oldest:
-                task = self.own.pop(self._oldest.popleft(), None)
+                task = self.own.get(self._oldest[0])
                 if task is not None:
-                    yield task
+                    return task
+                self._oldest.popleft()
             # One C call: the other thread cannot change the dict meanwhile.
             self._oldest.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
             if not self._oldest:
-                return
+                return None
 
-    def _bundle_size(self, first: Future[Any], available: int) -> int:
+    def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
         estimate = self.estimates.get(name_of(first.func))
         if not estimate:
-            return 1
-        return max(1, min(int(BUNDLE_S / estimate), available // (2 * self.workers), BUNDLE_MAX))
+            return takers
+        fair = available // (2 * self.workers)
+        return max(1, min(int(self.gift_s / estimate), fair, BUNDLE_MAX)) * takers

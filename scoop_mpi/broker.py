@@ -92,7 +92,7 @@ class Broker:
 
     def _match(self) -> Sends:
         """Deals the idle workers out to the offering ones in equal shares."""
-        if self._is_over():
+        if not self._idle or not self._offers or self._is_over():
             return []
         sends: Sends = []
         for giver in list(self._offers):

@@ -24,6 +24,8 @@ from greenlet import GreenletExit
 
 CHUNK_S = 0.003
 """Seconds of work to aim at in one chunk."""
+LIGHT_S = 0.00000015
+"""Items that take fewer seconds are sooner run than sent."""
 
 
 _taking = threading.Lock()
@@ -103,14 +105,13 @@ class Chunk:
         return Chunk(self.owner, self.map_id, self.func, self.starred,
                      stop - len(rest), rest, self.estimate_s)
 
-    def split(self) -> tuple[Chunk, Chunk | None]:
-        """Cuts an unstarted chunk in two; the second part is None if it is one item."""
+    def split(self, count: int) -> tuple[Chunk, Chunk | None]:
+        """Cuts the first ``count`` items off an unstarted chunk; the rest is None if empty."""
         args = list(self._items)
-        middle = max(1, len(args) // 2)
         parts = [
             Chunk(self.owner, self.map_id, self.func, self.starred,
                   self.start + at, part, self.estimate_s)
-            for at, part in ((0, args[:middle]), (middle, args[middle:])) if part
+            for at, part in ((0, args[:count]), (count, args[count:])) if part
         ]
         return parts[0], parts[1] if len(parts) > 1 else None
 
@@ -188,17 +189,26 @@ class MapCall:
         """Items read and not yet cut; none once the consumer is gone."""
         return 0 if self.closed else self._base + len(self._items) - self._next
 
-    def cut(self) -> Chunk | None:
+    @property
+    def light(self) -> bool:
+        """True if giving its items away would cost more than running them."""
+        return 0.0 < self.estimate_s < LIGHT_S
+
+    def cut(self, aim_s: float = CHUNK_S, takers: int = 1) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
 
         Called by the thread that runs tasks and by the one that donates work.
+
+        Args:
+            aim_s: seconds of work to aim at, for each of ``takers``.
+            takers: workers that will divide it among them.
         """
         with self._cutting:
             remaining = self.remaining
             if remaining == 0:
                 return None
             start = self._next
-            self._next = start + min(self._size(remaining), remaining)
+            self._next = start + min(self._size(remaining, aim_s) * takers, remaining)
             return self.chunk(start, self._next - start)
 
     def chunk(self, start: int, count: int) -> Chunk:
@@ -207,13 +217,13 @@ class MapCall:
         return Chunk(self.owner, self.id, self.func, self.starred, start,
                      self._items[at:at + count], self.estimate_s)
 
-    def _size(self, remaining: int) -> int:
+    def _size(self, remaining: int, aim_s: float) -> int:
         if self._chunksize is not None:
             return self._chunksize
         if not self.estimate_s:
             return 1
         fair = remaining // (2 * self._workers)
-        return max(1, min(int(CHUNK_S / self.estimate_s), fair))
+        return max(1, min(int(aim_s / self.estimate_s), fair))
 
     def deliver(
         self, start: int, values: list[Any], error: BaseException | None,

@@ -54,6 +54,8 @@ class Tasks(NamedTuple):
     """Single tasks of one owner, pickled together.
 
     ``payload`` holds a list of (function, args, kwargs), one for each of ``ids``.
+    ``giver``: whom the receiver asks when it wants more. ``onward``: workers that the
+    receiver gives their shares of this to, before it begins with its own.
     ``epoch``: constants that the receiver must know before it starts them (``Variable``).
     """
 
@@ -62,6 +64,8 @@ class Tasks(NamedTuple):
     estimate_s: float
     payload: bytes
     definitions: tuple[Definition, ...]
+    giver: int = BROKER
+    onward: tuple[int, ...] = ()
     epoch: int = 0
 
 
@@ -69,7 +73,7 @@ class Chunk(NamedTuple):
     """``length`` consecutive items, from ``start`` on, of one ``map`` call.
 
     ``function`` is the pickled callable, ``payload`` the pickled list of arguments
-    (of argument tuples, if ``starred``). ``epoch`` as in :class:`Tasks`.
+    (of argument tuples, if ``starred``). The rest as in :class:`Tasks`.
     """
 
     owner: int
@@ -81,6 +85,8 @@ class Chunk(NamedTuple):
     function: bytes
     payload: bytes
     definitions: tuple[Definition, ...]
+    giver: int = BROKER
+    onward: tuple[int, ...] = ()
     epoch: int = 0
 
 

@@ -50,7 +50,8 @@ def run_rank(
     endpoint = MpiEndpoint()
     # Numerical libraries read it when the program loads them.
     cores = frozenset(os.sched_getaffinity(0))
-    set_threads(settings.threads or fair_threads(cores, endpoint.cores_of_neighbours(cores)))
+    neighbours = endpoint.meet_neighbours(cores)
+    set_threads(settings.threads or fair_threads(cores, neighbours))
     if when_all_are_here is not None:
         when_all_are_here()
     context.set_job(Job(

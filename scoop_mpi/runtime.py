@@ -6,9 +6,11 @@ runs tasks has not looked at the network for ``DONOR_NAP_S``, a second thread do
 in its place. Code that holds the GIL for long blocks both.
 
 Waiting. Blocking MPI calls spin, which starves the other ranks of a full node. We
-poll instead: at first yielding the core between two polls, then sleeping for a
-hundredth of the time waited so far, so no wait becomes more than about 1 % longer
-and an idle rank is quiet. (``time.sleep(0)`` is no yield: it can take 100 µs.)
+poll instead: at first, if there is a core for every rank, yielding it between two polls;
+then sleeping. Ranks of the same host wake each other (``transport.doorbell``). Messages
+from elsewhere must be polled for: so in a pool of several hosts a sleep lasts for a
+hundredth of the time waited so far, no wait becomes more than about 1 % longer and an
+idle rank is quiet. (``time.sleep(0)`` is no yield: it can take 100 µs.)
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from .log import logger
 from .messages import BROKER, Failure, Finished, Goodbye
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
+from .transport.doorbell import LONGEST_S
 from .transport.endpoint import Alone, Endpoint
 
 if TYPE_CHECKING:
@@ -45,9 +48,10 @@ DONOR_NAP_TRANSFER_S = 0.0002
 YIELD_S = 0.0003
 """Seconds of a wait that are spent yielding the core between polls."""
 SLEEP_MAX_S = 0.05
-"""Longest sleep of an idle worker: what the first task after a long wait may lose."""
+"""Longest sleep of an idle worker that not all others can wake: what the first task after
+a long wait may lose."""
 BROKER_SLEEP_MAX_S = 0.01
-"""The broker's, whom others wait for: half a per cent of a core."""
+"""The same of the broker, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
 LEAVE_S = 60.0
@@ -55,29 +59,49 @@ LEAVE_S = 60.0
 
 
 def pause(
-    waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S
+    waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S,
+    endpoint: MpiEndpoint | None = None,
 ) -> None:
-    """Lets time pass between two polls, the more the longer the wait has lasted."""
-    if waited_s < YIELD_S:
+    """Lets time pass between two polls, the more the longer the wait has lasted.
+
+    Args:
+        waited_s: seconds that the wait has lasted.
+        limit_s: seconds to sleep at most; None: no limit but ``longest_s``.
+        endpoint: whose messages are awaited; None: nobody rings.
+    """
+    rings = endpoint is not None and endpoint.all_can_ring and not endpoint.transferring()
+    if waited_s < spin_time(endpoint if rings else None):
         os.sched_yield()
         return
-    nap_s = min(waited_s / 100, longest_s)
-    time.sleep(nap_s if limit_s is None else max(0.0, min(nap_s, limit_s)))
+    nap_s = LONGEST_S if rings else min(waited_s / 100, longest_s)
+    if limit_s is not None:
+        nap_s = max(0.0, min(nap_s, limit_s))
+    if endpoint is None:
+        time.sleep(nap_s)
+    else:
+        endpoint.sleep(nap_s)
+
+
+def spin_time(endpoint: MpiEndpoint | None) -> float:
+    """Seconds of a wait that are spent yielding, if ``endpoint`` can be woken."""
+    return 0.0 if endpoint is not None and endpoint.crowded else YIELD_S
 
 
 class Idler:
-    """The idle policy of a worker; rests the donor thread in long waits."""
+    """The idle policy of a worker; rests the donor thread while the worker sleeps."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoint: MpiEndpoint) -> None:
+        self._endpoint = endpoint
+        self.spin_s = spin_time(endpoint if endpoint.all_can_ring else None)
         self.busy = threading.Event()
         """Cleared when the donor thread need not look after this rank."""
         self.busy.set()
 
     def pause(self, waited_s: float, limit_s: float | None) -> None:
         """See :class:`scoop_mpi.scheduler.Idler`."""
-        if waited_s > 10 * DONOR_NAP_S and self.busy.is_set():
+        if waited_s >= self.spin_s and self.busy.is_set():
             self.busy.clear()
-        pause(waited_s, limit_s)
+        pause(waited_s, limit_s, endpoint=self._endpoint)
 
     def resume(self) -> None:
         """See :class:`scoop_mpi.scheduler.Idler`."""
@@ -133,7 +157,7 @@ class Worker:
 
     def __init__(self, endpoint: MpiEndpoint, codec: Codec) -> None:
         self._endpoint = endpoint
-        self._idler = Idler()
+        self._idler = Idler(endpoint)
         self.scheduler = make_scheduler(endpoint, codec, self._idler)
         self._donor: Donor | None = None
 
@@ -181,7 +205,7 @@ class Worker:
             if not said and not self._endpoint.transferring():
                 said = True
                 trader.tell(BROKER, Goodbye())
-            pause(time.perf_counter() - began)
+            pause(time.perf_counter() - began, endpoint=self._endpoint)
 
 
 def make_scheduler(
@@ -217,7 +241,8 @@ def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
             endpoint.progress()
         else:
             endpoint.progress()
-            pause(now - silent_since, longest_s=BROKER_SLEEP_MAX_S)
+            deadlines = [at - now for at in (end_by, stop_by) if at is not None]
+            pause(now - silent_since, min(deadlines, default=None), BROKER_SLEEP_MAX_S, endpoint)
         if end_by is not None and now > end_by:
             end_by = None
             for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
@@ -240,7 +265,7 @@ def _send_all(endpoint: MpiEndpoint) -> None:
     began = time.perf_counter()
     while endpoint.transferring():
         endpoint.progress()
-        pause(time.perf_counter() - began)
+        pause(time.perf_counter() - began, endpoint=endpoint)
 
 
 def _abort(endpoint: MpiEndpoint, broker: Broker) -> None:
@@ -277,6 +302,8 @@ def _end(timeout_s: float) -> None:
 
 
 class _NoPause:
+    spin_s = 0.0
+
     def pause(self, waited_s: float, limit_s: float | None) -> None:
         time.sleep(max(0.0, limit_s or 0.0))
 

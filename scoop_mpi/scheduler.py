@@ -56,8 +56,6 @@ SPARE_RUNNERS = 64
 SHARE_AFTER_S = 0.0003
 """Seconds that a worker must have had work before it offers some: what is done sooner
 takes less time than a message to a worker that sleeps."""
-RATION_S = 0.001
-"""Seconds after a small gift in which nothing more is given."""
 POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
 STRIDE_MAX = 1024
@@ -95,7 +93,12 @@ class Parked:
 
 
 class Idler(Protocol):
-    """What a scheduler does while there is nothing to do."""
+    """What a scheduler does while there is nothing to do.
+
+    ``spin_s``: seconds of a wait that are spent looking again and again.
+    """
+
+    spin_s: float
 
     def pause(self, waited_s: float, limit_s: float | None) -> None:
         """Lets a little time pass.
@@ -124,7 +127,7 @@ class Scheduler:
         "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping",
         "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth",
         "_stride", "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at",
-        "_polling_since", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
+        "_polling_since", "_polled_with", "_spinning", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
 
     def __init__(
@@ -153,6 +156,8 @@ class Scheduler:
         self._news = self.trader.constants.fresh
         self._own = self.backlog.own
         self._measure = True
+        self._polled_with = 0
+        self._spinning = False
         self._timer_number = count()
         self._tickets = count(1)
         self._waiting = 0
@@ -332,11 +337,13 @@ class Scheduler:
 
         (Else a program that polls ``done()`` would wait for ever.)
         """
-        self.look()
+        self._spinning = True
+        self.look(eager=True)
+        self._spinning = False
         now = self.clock()
-        if now - self._polled_at > POLL_PATIENCE_S:
+        if now - self._polled_at > POLL_PATIENCE_S or self.created != self._polled_with:
             self._polling_since = now
-        self._polled_at = now
+        self._polled_at, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
         if self._ready or not self.trader.peers or nobody_helps and self.backlog:
             parked = Parked(self._ready)
@@ -367,7 +374,9 @@ class Scheduler:
 
         Called by the donor thread.
         """
-        self.trader.exchange(keep=0, share=True, on_shortage=self._release_rest)
+        self.trader.exchange(
+            self.clock(), keep=0, share=True, on_shortage=self._release_rest
+        )
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 
     def _release_rest(self) -> None:
@@ -485,12 +494,13 @@ class Scheduler:
 
     def _idle(self) -> None:
         """Returns when there is something to do."""
-        began = self.clock()
+        began = now = self.clock()
         try:
             while True:
+                self._spinning = now - began < self._idler.spin_s / 2
                 may_start = not self._timers or self._may_start()
                 _drop_woken(self._alarms)
-                self.look(keep=1 if may_start else 0)
+                self.look(keep=1 if may_start else 0, eager=not may_start)
                 if self._ready or (self.backlog and may_start):
                     break
                 if self._stepping or self._stuck():
@@ -504,6 +514,7 @@ class Scheduler:
                 due = [timers[0][0] - now for timers in (self._timers, self._alarms) if timers]
                 self._idler.pause(now - began, min(due, default=None))
         finally:
+            self._spinning = False
             self._idler.resume()
         self._stride = 1
         self._busy_since = self.clock()
@@ -528,8 +539,13 @@ class Scheduler:
             self.trader.drain_turn = None
             self.trader.tell(BROKER, Drained(turn, self.created))
 
-    def look(self, keep: int = 0) -> None:
-        """Looks at the network and the clock; sets when to do so again."""
+    def look(self, keep: int = 0, eager: bool = False) -> None:
+        """Looks at the network and the clock; sets when to do so again.
+
+        Args:
+            keep: pieces of work that are about to be run here.
+            eager: nothing is: give away what there is, however new or small.
+        """
         now = self.clock()
         passed_s, self._looked_at = now - self._looked_at, now
         if self.created != self._creations[-1][0]:
@@ -544,13 +560,12 @@ class Scheduler:
         if not self.backlog:
             self._busy_since = now
         share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
-        self.trader.exchange(keep, share)
-        if share and self.trader.small_gift:
+        self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=self._spinning)
+        if self.trader.small_gift:
             self.trader.small_gift = False
-            self._share_from = now + RATION_S
+            self._share_from = now + self.trader.ration_s
         if self.trader.has_mail():
             self._idler.resume()  # user code may run: the donor must be awake
-            self.trader.now = now
             self.trader.take_in()
         for timers in self._timers, self._alarms:
             while timers and timers[0][0] <= now:

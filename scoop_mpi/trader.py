@@ -5,7 +5,8 @@ The protocol, seen from one worker (``messages`` has the vocabulary):
     has nothing to do     REQUEST to whoever fed it last, at first to the broker
     has work to spare     OFFER to the broker, answered some time by GRANT
     is asked for work     TASKS or CHUNK straight to the asker; if nothing is left,
-                          the asker is handed on to the broker
+                          the asker is handed on to the broker. If many ask, some get
+                          work for several, which they pass on
     has run foreign work  RESULTS straight to the owner
     asks about constants  DEFINE, LOOKUP, UNDEFINE to the broker, with a ticket that
                           comes back with the answer (``registry``, ``constants``)
@@ -25,9 +26,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from .backlog import Backlog
+from .backlog import Backlog, Gift
 from .constants import Constants
 from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
@@ -42,12 +43,23 @@ from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_
 from .registry import hand_on
 from .transport.endpoint import Endpoint
 
-RECEIVE_AT_MOST = 64
-"""Messages taken in at one go, so that a flood does not starve the tasks."""
+Received = TypeVar("Received", Chunk, "list[ForeignTask[Any]]")
+
 SMALL_GIFT_S = 0.0002
 """Work of fewer seconds is hardly worth the messages that it takes to give it away."""
-PREFETCH_S = 0.01
-"""Ask for more work while this much (seconds) or less is left, if that is known."""
+RATION_S = 0.001
+"""Seconds after a small gift in which nothing more is given; doubled, up to ..."""
+RATION_MAX_S = 0.016
+"""... this, as long as what was given away turns out to have been small."""
+PREFETCH_S = 0.2
+"""Ask for more work while this much (seconds) or less is left, if that is known: it takes
+some milliseconds to get some from a worker that is inside user code."""
+HOLD_S = 0.0003
+"""Whoever asks for work so soon after this rank gave some waits here for more of it."""
+SERVED_ONE_BY_ONE = 64
+"""If more workers than that ask at once, each gift is for several of them ..."""
+GIFTS_AT_ONCE = 16
+"""... so that there are so many gifts."""
 
 
 class Trader:
@@ -59,8 +71,12 @@ class Trader:
         """Is there any other worker?"""
         self.exchanges = 0
         """How often :meth:`exchange` was called; tells the donor if it is needed."""
+        self.gave_at = -1.0
+        """When some work was given away last, on the scheduler's clock."""
         self.small_gift = False
         """Was the last work given away too little for the price of its messages?"""
+        self.ration_s = RATION_S
+        """Seconds to give nothing after a small gift."""
         self.now = 0.0
         """When the network was last looked at, on the scheduler's clock."""
         self.received = 0
@@ -99,22 +115,31 @@ class Trader:
     # -- called by both threads --------------------------------------------
 
     def exchange(
-        self, keep: int, share: bool, on_shortage: Callable[[], None] | None = None
+        self, now: float, keep: int, share: bool, thrifty: bool = False, hold: bool = False,
+        on_shortage: Callable[[], None] | None = None,
     ) -> None:
-        """Receives, sends what is due, answers those who want work.
+        """Receives all that has come, sends what is due, answers those who want work.
 
         Args:
+            now: the time, on the scheduler's clock.
             keep: pieces of work that are about to be run here and not for others.
             share: offer and give away work; else those who ask are handed on.
+            thrifty: give nothing away that is sooner run than sent.
+            hold: this rank will look again within microseconds, so that those who ask
+                right after a gift need not be handed on.
             on_shortage: called if there is nothing to give away: may find something.
         """
         with self._exchanging:
             self.exchanges += 1
+            self.now = now
             self._receive()
             if self._finished or self._records:
                 self._report()
             if self.peers:
-                self._feed(keep, share, on_shortage)
+                self._feed(keep, share, thrifty, on_shortage)
+                if self._wanting and not (hold and now - self.gave_at < HOLD_S):
+                    self._endpoint.send(BROKER, Request(tuple(self._wanting)))
+                    self._wanting.clear()
             self._endpoint.progress()
 
     def transferring(self) -> bool:
@@ -127,10 +152,8 @@ class Trader:
             self._endpoint.send(dest, message)
 
     def _receive(self) -> None:
-        for _ in range(RECEIVE_AT_MOST):
-            arrived = self._endpoint.receive()
-            if arrived is None:
-                return
+        # What is in flight is bounded by the number of workers, so this ends.
+        while (arrived := self._endpoint.receive()) is not None:
             self.received += 1
             match arrived[1]:
                 case Grant(workers):
@@ -171,30 +194,49 @@ class Trader:
             self._endpoint.send(owner, message._replace(epoch=self.constants.newest_epoch))
 
     def _feed(
-        self, keep: int, share: bool, on_shortage: Callable[[], None] | None
+        self, keep: int, share: bool, thrifty: bool, on_shortage: Callable[[], None] | None
     ) -> None:
         if on_shortage is not None and (self._wanting or not self._offered):
             if not self._backlog.more_than(keep):
                 on_shortage()
-        while share and self._wanting and self._backlog.more_than(keep):
-            work = self._backlog.give()
+        while share and self._wanting and self._backlog.more_than(keep, thrifty):
+            work = self._backlog.give(_takers_of_a_gift(len(self._wanting)), thrifty)
             if work is None:
                 break
-            taker = self._wanting.popleft()
-            if isinstance(work, Chunk):
-                sent = self._send_chunk(taker, work)
-            else:
-                sent = self._send_tasks(taker, work)
-            if not sent:
-                self._wanting.appendleft(taker)
-        if self._wanting:
-            self._endpoint.send(BROKER, Request(tuple(self._wanting)))
-            self._wanting.clear()
-        if share and not self._offered and self._backlog.more_than(keep):
+            self.gave_at = self.now
+            takers = _pop_some(self._wanting, _takers_of_a_gift(len(self._wanting)), work)
+            if not self._send(work, takers, self.rank):
+                self._wanting.extendleft(reversed(takers))
+        if share and not self._offered and self._backlog.more_than(keep, thrifty):
             self._offered = True
             self._endpoint.send(BROKER, Offer())
 
-    def _send_tasks(self, dest: int, tasks: Sequence[Future[Any]]) -> bool:
+    def _pass_on(self, work: Received, onward: tuple[int, ...], giver: int) -> Received:
+        """Gives those who came with ``work`` their equal shares; returns this rank's."""
+        takers = deque(onward)
+        with self._exchanging:
+            while takers and len(work) > 1:
+                each = max(1, len(work) // (len(takers) + 1))
+                given, rest = _divide(work, each * _takers_of_a_gift(len(takers)))
+                if rest is None:
+                    break
+                group = _pop_some(takers, _takers_of_a_gift(len(takers)), given)
+                if not self._send(given, group, giver):
+                    takers.extend(group)
+                work = rest
+            self._wanting.extend(takers)
+        return work
+
+    def _send(self, work: Gift, takers: list[int], giver: int) -> bool:
+        """Sends ``work`` to the first of ``takers``, who passes it on to the others."""
+        dest, *onward = takers
+        if isinstance(work, Chunk):
+            return self._send_chunk(dest, work, giver, tuple(onward))
+        return self._send_tasks(dest, work, giver, tuple(onward))
+
+    def _send_tasks(
+        self, dest: int, tasks: Sequence[Future[Any]], giver: int, onward: tuple[int, ...]
+    ) -> bool:
         first = tasks[0]
         owner = first.owner if isinstance(first, ForeignTask) else self.rank
         if owner == self.rank:
@@ -208,15 +250,21 @@ class Trader:
             self._unsendable.append((owner, Outcome(task.number, -1, 0.0, None, error, 1)))
         if message is None:
             return False
-        self._endpoint.send(dest, message._replace(epoch=self.constants.newest_epoch))
+        self._endpoint.send(dest, message._replace(
+            giver=giver, onward=onward, epoch=self.constants.newest_epoch
+        ))
         self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
 
-    def _send_chunk(self, dest: int, chunk: Chunk) -> bool:
+    def _send_chunk(
+        self, dest: int, chunk: Chunk, giver: int, onward: tuple[int, ...]
+    ) -> bool:
         count = len(chunk)
         message, args, error = self._parcels.pack_chunk(chunk, dest)
         if message is not None:
-            self._endpoint.send(dest, message._replace(epoch=self.constants.newest_epoch))
+            self._endpoint.send(dest, message._replace(
+                giver=giver, onward=onward, epoch=self.constants.newest_epoch
+            ))
             self.small_gift = 0 < chunk.estimate_s * count < SMALL_GIFT_S
             return True
         # The items before the bad one stay; the bad one is the end of this map.
@@ -343,9 +391,9 @@ class Trader:
             case Tasks() | ChunkMessage() | Results() if not self.constants.knows(message.epoch):
                 self._early.append((source, message))
             case Tasks():
-                self._accept_tasks(source, message)
+                self._accept_tasks(message)
             case ChunkMessage():
-                self._accept_chunk(source, message)
+                self._accept_chunk(message)
             case Results():
                 self._accept_results(source, message)
             case Rejected():
@@ -380,30 +428,39 @@ class Trader:
             early, self._early = self._early, []
             self._inbox.extendleft(reversed(early))
 
-    def _accept_tasks(self, source: int, message: Tasks) -> None:
-        self._was_fed(source)
+    def _accept_tasks(self, message: Tasks) -> None:
+        self._was_fed(message.giver)
         if message.owner == self.rank:
             self._come_home(message.ids)
+            self._hand_on(message.onward)
             return
         tasks = self._parcels.unpack_tasks(message)
         if isinstance(tasks, Rejected):
             self.tell(message.owner, tasks)
+            self._hand_on(message.onward)
             return
         if message.estimate_s:
             self._backlog.estimates.learn(name_of(tasks[0].func), message.estimate_s)
-        self._backlog.foreign.extend(tasks)
+        self._backlog.foreign.extend(self._pass_on(tasks, message.onward, message.giver))
 
-    def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
-        self._was_fed(source)
+    def _accept_chunk(self, message: ChunkMessage) -> None:
+        self._was_fed(message.giver)
         if message.owner == self.rank:
             if (call := self.maps.get(message.map_id)) is not None:
                 self._backlog.chunks.append(call.chunk(message.start, message.length))
+            self._hand_on(message.onward)
             return
         chunk = self._parcels.unpack_chunk(message)
         if isinstance(chunk, Rejected):
             self.tell(message.owner, chunk)
+            self._hand_on(message.onward)
         else:
-            self._backlog.chunks.append(chunk)
+            self._backlog.chunks.append(self._pass_on(chunk, message.onward, message.giver))
+
+    def _hand_on(self, workers: tuple[int, ...]) -> None:
+        """Those who came with work that is none for them ask as if they had come alone."""
+        with self._exchanging:
+            self._wanting.extend(workers)
 
     def _come_home(self, ids: tuple[int, ...]) -> None:
         """Own tasks that were given away are back, and unstarted."""
@@ -412,13 +469,15 @@ class Trader:
             task.state = PENDING
             self._backlog.own[id_] = task
 
-    def _was_fed(self, source: int) -> None:
+    def _was_fed(self, giver: int) -> None:
         self._asked = False
-        self._fed_by = source
+        self._fed_by = giver if giver != self.rank else BROKER
 
     def _accept_results(self, source: int, message: Results) -> None:
         outcomes = self._parcels.unpack_records(message)
+        elapsed_s = message.elapsed_s * len(message.ids)
         for outcome in outcomes:
+            elapsed_s += outcome.elapsed_s
             if outcome.start < 0:
                 task = self.sent[outcome.id]
                 task.ran_on, task.elapsed_s = source, outcome.elapsed_s
@@ -433,6 +492,8 @@ class Trader:
                 task.ran_on, task.elapsed_s, task.began_at = source, message.elapsed_s, began_at
             values = self._parcels.unpack_values(message)
             self._arrived_values.extend(zip(message.ids, values))
+        small = elapsed_s < SMALL_GIFT_S
+        self.ration_s = min(2 * self.ration_s, RATION_MAX_S) if small else RATION_S
 
     def _settle(self, outcome: Outcome) -> None:
         """An outcome has come home to its owner."""
@@ -493,3 +554,20 @@ class Trader:
         step = message.length if repairable and tries <= 2 else 1
         for start in range(message.start, message.start + message.length, step):
             self._backlog.chunks.append(call.chunk(start, step))
+
+
+def _takers_of_a_gift(asking: int) -> int:
+    """For how many of those who ask each gift is."""
+    return 1 if asking <= SERVED_ONE_BY_ONE else -(-asking // GIFTS_AT_ONCE)
+
+
+def _pop_some(takers: deque[int], count: int, work: Gift) -> list[int]:
+    """The first ``count`` of the takers, but not more than can get some of ``work``."""
+    return [takers.popleft() for _ in range(min(count, len(work)))]
+
+
+def _divide(work: Received, count: int) -> tuple[Received, Received | None]:
+    """The first ``count`` tasks or items, and the rest; None: there is none."""
+    if isinstance(work, Chunk):
+        return work.split(count)
+    return work[:count], work[count:] or None

@@ -32,6 +32,7 @@ with warnings.catch_warnings():
 
 from ..codec import pack, unpack  # noqa: E402
 from ..messages import BROKER, Message  # noqa: E402
+from .doorbell import Address, Doorbell  # noqa: E402
 
 __all__ = ["MPI", "MpiEndpoint"]
 
@@ -52,9 +53,14 @@ class MpiEndpoint:
         self.two_threads: bool = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
         """May two threads make MPI calls, one at a time?"""
         self.broker_host = self._from_broker(os.uname().nodename)
+        self.all_can_ring = False
+        """Can every other rank end a :meth:`sleep` of this one?"""
+        self.crowded = False
+        """Do workers need all cores of this host, so that waiting should take none?"""
+        self._doorbell = Doorbell(self.rank)
         self._count_max = count_max
         self._status = MPI.Status()
-        self._sending: deque[MPI.Request] = deque()
+        self._sending: deque[tuple[MPI.Request, int]] = deque()
         self._receiving: deque[tuple[MPI.Request, int, int, bytearray]] = deque()
         self._block: MPI.Datatype = MPI.BYTE.Create_contiguous(BLOCK).Commit()
 
@@ -64,12 +70,23 @@ class MpiEndpoint:
         self._comm.Bcast([buffer, MPI.BYTE], BROKER)
         return buffer.rstrip(b"\0").decode(errors="replace")
 
-    def cores_of_neighbours(self, cores: frozenset[int]) -> list[frozenset[int]]:
-        """What each worker on this host passes as ``cores``. All ranks must call it."""
+    def meet_neighbours(self, cores: frozenset[int]) -> list[frozenset[int]]:
+        """What each worker on this host passes as ``cores``. All ranks must call it.
+
+        From here on the ranks of a host can wake each other.
+        """
         host = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
-        gathered = host.allgather(None if self.rank == BROKER else cores)
+        gathered = host.allgather((tuple(self._doorbell.address), cores))
+        connected = self._doorbell.connect([Address(*address) for address, _ in gathered])
+        if not all(host.allgather(connected)):
+            self._doorbell.disconnect()
+        elif len(gathered) == self.size:
+            self.all_can_ring = True
         host.Free()
-        return [one for one in gathered if one is not None]
+        workers = {rank: theirs for (rank, *_), theirs in gathered if rank != BROKER}
+        rivals = [rank for rank, theirs in workers.items() if rank != self.rank and theirs & cores]
+        self.crowded = len(rivals) >= len(cores)
+        return list(workers.values())
 
     def send(self, dest: int, message: Message) -> None:
         """Starts sending; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
@@ -81,7 +98,8 @@ class MpiEndpoint:
             count = len(padded) // BLOCK
             request = self._comm.Isend([padded, count, self._block], dest, tag + _BIG_TAG)
         if not request.Test():
-            self._sending.append(request)
+            self._sending.append((request, dest))
+        self._doorbell.ring(dest)
 
     def receive(self) -> tuple[int, Message] | None:
         """The next message; see :class:`scoop_mpi.transport.endpoint.Endpoint`."""
@@ -120,12 +138,21 @@ class MpiEndpoint:
 
     def progress(self) -> None:
         """Gives up what has been sent."""
-        while self._sending and self._sending[0].Test():
-            self._sending.popleft()
+        while self._sending and self._sending[0][0].Test():
+            self._doorbell.ring(self._sending.popleft()[1])
+        for _, dest in self._sending:
+            self._doorbell.ring(dest)  # it must help
 
     def transferring(self) -> bool:
         """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
         return bool(self._sending or self._receiving)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeps for so long at most, not once a message from this host has come."""
+        self._doorbell.sleep(seconds, self._has_mail)
+
+    def _has_mail(self) -> bool:
+        return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
 
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""

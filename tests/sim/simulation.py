@@ -51,6 +51,8 @@ class SimulatedScheduler(Scheduler):
 class Rank:
     """One worker: a scheduler, and the greenlet to switch to when it is its turn."""
 
+    spin_s = 1e-5
+
     def __init__(self, simulation: Simulation, rank: int, program: Callable[[], Any]) -> None:
         self.simulation = simulation
         self.endpoint = MemoryEndpoint(simulation.network, rank)

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import BUNDLE_MAX, BUNDLE_S, Backlog, Estimates
+from scoop_mpi.backlog import BUNDLE_MAX, GIFT_S, Backlog, Estimates
 from scoop_mpi.future import ForeignTask, Future
 from scoop_mpi.mapcall import Chunk, MapCall
 
@@ -169,7 +169,7 @@ def test_unmeasured_tasks_are_given_one_by_one(backlog):
 
 def test_bundles_aim_at_a_time(backlog):
     add_own(backlog, 1000)
-    backlog.estimates.learn("abs", BUNDLE_S / 20)
+    backlog.estimates.learn("abs", GIFT_S / 20)
     assert [task.number for task in backlog.give()] == list(range(1, 21))
 
 
@@ -218,20 +218,20 @@ def test_a_bundle_of_others_has_one_owner(backlog):
 
 
 def test_a_short_chunk_is_given_whole(backlog):
-    chunk = add_chunk(backlog, 10, BUNDLE_S / 100)
+    chunk = add_chunk(backlog, 10, GIFT_S / 100)
     assert backlog.give() is chunk
     assert not backlog
 
 
 def test_half_of_a_long_chunk_is_given(backlog):
-    add_chunk(backlog, 10, BUNDLE_S)
+    add_chunk(backlog, 10, GIFT_S)
     given, kept = backlog.give(), backlog.take()
     assert (given.start, given.stop, kept.start, kept.stop) == (0, 5, 5, 10)
     assert not backlog
 
 
 def test_a_long_single_item_is_given(backlog):
-    add_chunk(backlog, 1, 100 * BUNDLE_S)
+    add_chunk(backlog, 1, 100 * GIFT_S)
     assert backlog.give().stop == 1
     assert not backlog
 
@@ -278,7 +278,7 @@ def test_no_work_is_lost_or_doubled_between_two_threads(backlog):
     add_own(backlog, 5000)
     add_foreign(backlog, *[2] * 5000)
     add_map(backlog, 5000)
-    backlog.estimates.learn("abs", BUNDLE_S / 5)
+    backlog.estimates.learn("abs", GIFT_S / 5)
     given, taken = [], []
 
     def give():

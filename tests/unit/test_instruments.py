@@ -21,6 +21,8 @@ PROGRAM = ("worker-1", 0)
 class NoPause:
     """There is nobody to wait for."""
 
+    spin_s = 0.0
+
     def pause(self, waited_s, limit_s):
         time.sleep(limit_s or 0)
 

@@ -21,6 +21,7 @@ LAYERS = {
     "log": 4, "attributes": 4, "constants": 4, "launch.command": 4,
     "future": 5, "utils": 5, "launch.process": 5,
     "backlog": 6, "parcels": 6, "transport": 6, "transport.endpoint": 6,
+    "transport.doorbell": 6,
     "trader": 7, "transport.memory": 7, "transport.mpi": 7,
     "scheduler": 8,
     "completion": 9, "shared": 9, "strict": 9, "observe": 9,

@@ -201,9 +201,13 @@ def test_another_thread_takes_the_rest():
     assert rest.args() == list(range(2, 1000))
 
 
+def split_in_two(chunk):
+    return chunk.split(max(1, len(chunk) // 2))
+
+
 @pytest.mark.parametrize("size, sizes", [(10, (5, 5)), (11, (5, 6)), (2, (1, 1)), (3, (1, 2))])
 def test_a_chunk_is_split(size, sizes):
-    first, second = make_chunk(range(size), start=20).split()
+    first, second = make_chunk(range(size), start=20).split(size // 2)
     assert (len(first), len(second)) == sizes
     assert (first.start, first.stop) == (20, 20 + sizes[0])
     assert (second.start, second.stop) == (20 + sizes[0], 20 + size)
@@ -211,14 +215,14 @@ def test_a_chunk_is_split(size, sizes):
 
 
 def test_one_item_is_not_split():
-    chunk, nothing = make_chunk([5], start=3).split()
+    chunk, nothing = make_chunk([5], start=3).split(1)
     assert nothing is None
     assert (chunk.start, chunk.stop, chunk.args()) == (3, 4, [5])
 
 
 def test_parts_keep_what_they_belong_to():
     chunk = Chunk(4, 9, pow, True, 0, [(1, 2)] * 4, 0.25)
-    for part in (*chunk.split(), ):
+    for part in (*chunk.split(2), ):
         assert (part.owner, part.map_id, part.func, part.starred, part.estimate_s) == (
             4, 9, pow, True, 0.25)
 
@@ -558,7 +562,7 @@ def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize
         elif action == "deliver" and done:
             deliver(call, done.pop(choose.randrange(len(done))), choose.random())
         elif action == "split" and out:
-            parts = out.pop(choose.randrange(len(out))).split()
+            parts = split_in_two(out.pop(choose.randrange(len(out))))
             out += [part for part in parts if part is not None]
         elif action == "again" and out and not call.closed:
             # As when a chunk could not be rebuilt where it was sent.

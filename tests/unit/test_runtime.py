@@ -7,6 +7,7 @@ import pytest
 
 from scoop_mpi import context, runtime
 from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.transport import doorbell
 
 SERIAL = "runs serially; start it with: python -m scoop_mpi"
 
@@ -157,14 +158,45 @@ def test_no_sleep_is_longer_than_its_limit(naps, limit_s, nap_s):
     assert naps == [pytest.approx(nap_s)]
 
 
-def test_the_donor_rests_in_long_waits(naps):
-    idler = runtime.Idler()
+class FakeEndpoint:
+    """Sleeps by the clock, and tells what would ring."""
+
+    def __init__(self, all_can_ring=False, crowded=False, transferring=False):
+        self.all_can_ring = all_can_ring
+        self.crowded = crowded
+        self.transferring = lambda: transferring
+
+    def sleep(self, seconds):
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("all_can_ring", [False, True])
+def test_the_donor_rests_while_the_worker_sleeps(naps, all_can_ring):
+    idler = runtime.Idler(FakeEndpoint(all_can_ring))
     idler.pause(0.0, None)
     assert idler.busy.is_set()
     idler.pause(100.0, None)
     assert not idler.busy.is_set()
     idler.resume()
     assert idler.busy.is_set()
+
+
+def test_whom_all_can_wake_sleeps_for_long(naps):
+    runtime.pause(0.001, endpoint=FakeEndpoint(all_can_ring=True))
+    assert naps == [doorbell.LONGEST_S]
+
+
+def test_a_large_message_on_its_way_is_looked_after(naps):
+    runtime.pause(0.001, endpoint=FakeEndpoint(all_can_ring=True, transferring=True))
+    assert naps == [0.001 / 100]
+
+
+@pytest.mark.parametrize("all_can_ring, first_nap", [(True, doorbell.LONGEST_S), (False, 0.0)])
+def test_without_a_core_to_itself_a_rank_sleeps_at_once_if_it_can_be_woken(
+    naps, all_can_ring, first_nap
+):
+    runtime.pause(0.0, endpoint=FakeEndpoint(all_can_ring, crowded=True))
+    assert naps == [first_nap]
 
 
 def test_reports_go_to_standard_error(capsys):

@@ -1,0 +1,115 @@
+"""Wakes the ranks of one host that sleep, so that waiting costs neither time nor CPU.
+
+MPI can only be asked whether a message is there. A rank that asks seldom is slow to
+notice one, a rank that asks often uses a core, and 64 of them slow down whoever works. So
+a rank that goes to sleep says so in a page of memory that the ranks of its host share, and
+whoever sends it a message then writes a byte into its pipe. Messages themselves take no
+other way than MPI.
+
+Page and pipes belong to processes, not to files: they are opened through ``/proc/PID/fd``,
+and gone with the processes, however those end. Where that is not possible (no such file
+system, ranks in containers of their own) all ranks of the host find so together, and poll.
+
+Lost rings. A message that MPI could not deliver at once may arrive after the ring: so its
+sender rings again until it has gone (``mpi``), and no sleep is longer than
+``LONGEST_S``.
+
+Tried and not taken: a signal in place of the pipe (threads of the MPI library may take
+it), a byte for every message (a system call each), sockets (they are the site's business).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+LONGEST_S = 0.2
+"""Longest sleep of a rank whom all others can wake."""
+
+
+class Address(NamedTuple):
+    """How the ranks of a host reach the bell of one of them; made of what MPI can carry."""
+
+    rank: int
+    pid: int
+    pipe: int
+    inode: int
+    page: int
+
+
+class Doorbell:
+    """The bell of ``rank``; the others know its :attr:`address`."""
+
+    def __init__(self, rank: int) -> None:
+        self._heard, self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._page = os.memfd_create("scoop_mpi")
+        self._bells: dict[int, tuple[int, int]] = {}
+        self._asleep: mmap.mmap | None = None
+        self._place = 0
+        self.address = Address(
+            rank, os.getpid(), self._pipe, os.fstat(self._pipe).st_ino, self._page
+        )
+
+    def connect(self, addresses: Sequence[Address]) -> bool:
+        """Opens the bells of all ranks of this host; True if that was possible.
+
+        Args:
+            addresses: of all, this rank's own among them, in the same order everywhere.
+        """
+        try:
+            first = addresses[0]
+            page = os.open(f"/proc/{first.pid}/fd/{first.page}", os.O_RDWR | os.O_CLOEXEC)
+            os.ftruncate(page, len(addresses))
+            self._asleep = mmap.mmap(page, len(addresses))
+            os.close(page)
+            for place, (rank, pid, pipe, inode, _) in enumerate(addresses):
+                if rank == self.address.rank:
+                    self._place = place
+                    continue
+                bell = os.open(f"/proc/{pid}/fd/{pipe}",
+                               os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                self._bells[rank] = place, bell
+                if os.fstat(bell).st_ino != inode:  # another container's process
+                    return False
+        except OSError:
+            return False
+        return True
+
+    def disconnect(self) -> None:
+        """Rings nobody and sleeps through: the bells of some are out of reach."""
+        for _, bell in self._bells.values():
+            os.close(bell)
+        self._bells.clear()
+
+    def ring(self, rank: int) -> None:
+        """Wakes ``rank`` if it is on this host and sleeps."""
+        place_and_bell = self._bells.get(rank)
+        if place_and_bell is None:
+            return
+        place, bell = place_and_bell
+        assert self._asleep is not None
+        if self._asleep[place]:
+            try:
+                os.write(bell, b"!")
+            except OSError:
+                pass  # it has been rung often enough, or is gone
+
+    def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
+        """Sleeps for so long, or until it is rung.
+
+        Args:
+            has_mail: asked once this rank has said that it sleeps: whoever sent a message
+                before did not ring.
+        """
+        if self._asleep is None:
+            select.select([], [], [], seconds)
+            return
+        self._asleep[self._place] = 1
+        try:
+            if not has_mail() and select.select([self._heard], [], [], seconds)[0]:
+                os.read(self._heard, 4096)
+        finally:
+            self._asleep[self._place] = 0
