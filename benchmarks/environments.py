@@ -22,7 +22,7 @@ from scoop_mpi.launch.plan import make_plan
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BENCH_VENV = ROOT / ".venv-bench"
-REQUIREMENTS = ("scoop==0.7.2.0",)
+REQUIREMENTS = ("scoop==0.7.2.0", "joblib", "loky", "distributed", "ray")
 INSTALL_LIMIT_S = 600
 
 
@@ -67,16 +67,14 @@ def bench() -> Environment:
     python = BENCH_VENV / "bin" / "python"
     if not python.exists():
         _attempt([sys.executable, "-m", "venv", str(BENCH_VENV)])
-    missing = [name for name in REQUIREMENTS if not _has(str(python), name)]
-    for requirement in missing:
+    versions = _look_into(str(python)).versions
+    for requirement in REQUIREMENTS:
+        name, _, version = requirement.partition("==")
+        if name in versions and version in ("", versions[name]):
+            continue
         _attempt([str(python), "-m", "pip", "install", "--quiet",
                   "--disable-pip-version-check", requirement])
     return _look_into(str(python))
-
-
-def _has(python: str, requirement: str) -> bool:
-    name, _, version = requirement.partition("==")
-    return _look_into(python).versions.get(name) == version
 
 
 def _look_into(python: str) -> Environment:

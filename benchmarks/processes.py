@@ -156,3 +156,33 @@ def leaves(pid: int) -> list[Process]:
     family = descendants(pid)
     parents = {process.parent for process in family}
     return [process for process in family if process.pid not in parents]
+
+
+class Memory:
+    """How much memory the job of a process takes, from now on; see proc(5).
+
+    Args:
+        pid: all its descendants are the job.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._before = {}
+        for process in descendants(pid):
+            with contextlib.suppress(OSError):
+                # From here on VmHWM is the highest value since now.
+                Path("/proc", str(process.pid), "clear_refs").write_text("5")
+                self._before[process.pid] = _mebibytes(process.pid, "VmRSS")
+
+    def growth(self) -> float:
+        """Peaks above what they had, of all processes, in MiB."""
+        return sum(_mebibytes(pid, "VmHWM") - before for pid, before in self._before.items())
+
+
+def _mebibytes(pid: int, field: str) -> float:
+    """A field of ``/proc/PID/status``; 0 if there is none: a kernel thread, or ended."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc", str(pid), "status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == field:
+                return int(value.split()[0]) / 1024
+    return 0.0

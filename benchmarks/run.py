@@ -15,35 +15,39 @@ import time
 from collections.abc import Iterator
 
 import environments
+import picture
 import processes
 import report
-from measuring import WORKERS
 from peers import PEERS, Peer
 from results import Results
-from workloads import WORKLOADS, Workload
+from workloads import BY_NAME, FIRST_RESULT, WORKERS, WORKLOADS, Workload
 
 from scoop_mpi.errors import LaunchError
 
 GIVE_UP = 2
 """Failures without any figure after which a peer is not asked again for a workload."""
+LONG_S = 10
+"""A process that takes so many seconds is not repeated, so that all of it takes minutes."""
 
 
 def main() -> int:
     """Runs the command line."""
     options = _parse()
     began = time.monotonic()
+    if options.write:
+        picture.check()
     runner = Runner(options)
     for repetition in range(options.repeat):
         for workload, peer in runner.turns():
             print(f"[{time.monotonic() - began:4.0f} s] {repetition + 1}/{options.repeat} "
-                  f"{workload.title}, {runner.size(workload):,}: {peer.name}",
-                  file=sys.stderr, flush=True)
+                  f"{workload.name}: {peer.name}", file=sys.stderr, flush=True)
             runner.take_turn(workload, peer)
-    text = report.report(runner.results, runner.peers, runner.rows(), runner.versions,
+    text = report.report(runner.results, runner.peers, runner.workloads, runner.versions,
                          options.repeat, options.quick)
     print(text)
     if options.write:
         report.write_between("table", text)
+        picture.draw()
     return 0
 
 
@@ -51,19 +55,25 @@ def _parse() -> argparse.Namespace:
     keys = list(dict.fromkeys(peer.key for peer in PEERS))
     parser = argparse.ArgumentParser(description="Measures scoop_mpi beside its peers.")
     parser.add_argument("--repeat", type=int, metavar="N",
-                        help="processes for each figure (default: 5; with --quick: 1)")
+                        help="processes for each figure (default: 3; with --quick: 1)")
     parser.add_argument("--only", metavar="PEER,...", help="of " + ", ".join(keys))
+    parser.add_argument("--workloads", metavar="NAME,...",
+                        help="of " + ", ".join(workload.name for workload in WORKLOADS))
     parser.add_argument("--quick", action="store_true",
                         help="a tenth of the work, once: to see that everything runs")
     parser.add_argument("--limit", type=float, default=120, metavar="S",
                         help="seconds for one process (default: %(default)g)")
     parser.add_argument("--write", action="store_true",
-                        help="put the table into benchmarks/README.md")
+                        help="put the table into benchmarks/README.md, and draw the picture")
     options = parser.parse_args()
     options.only = options.only.split(",") if options.only else keys
     if unknown := set(options.only) - set(keys):
         parser.error(f"no such peer: {', '.join(sorted(unknown))}")
-    options.repeat = options.repeat or (1 if options.quick else 5)
+    names = [workload.name for workload in WORKLOADS]
+    options.workloads = options.workloads.split(",") if options.workloads else names
+    if unknown := set(options.workloads) - set(names):
+        parser.error(f"no such workload: {', '.join(sorted(unknown))}")
+    options.repeat = options.repeat or (1 if options.quick else 3)
     return options
 
 
@@ -72,15 +82,18 @@ class Runner:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.peers = [peer for peer in PEERS if peer.key in options.only]
+        self.workloads = [BY_NAME[name] for name in options.workloads]
         self.results = Results()
+        self._long: set[tuple[Peer, Workload]] = set()
         self._options = options
         self._own = environments.own()
         foreign = any(not peer.own for peer in self.peers)
         self._bench = environments.bench() if foreign else environments.Environment("", {})
         self._mpiexec, self._environ = _mpiexec()
         self._missing = {peer for peer in self.peers if not self._is_installed(peer)}
-        for peer in self._missing:
-            self.results.missing[peer.name] = "missing: not installed"
+        for peer in self.peers:
+            for workload in (*self.workloads, FIRST_RESULT):
+                self.results.cell(peer.name, workload).why = self._why_not(peer, workload)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -95,39 +108,41 @@ class Runner:
             return False
         return peer.package is None or peer.package in self._environment(peer).versions
 
-    def size(self, workload: Workload) -> int:
-        """Of the workload, in this run."""
-        return workload.quick_size if self._options.quick else workload.size
-
-    def rows(self) -> list[tuple[Workload, int]]:
-        """The workloads and their sizes."""
-        return [(workload, self.size(workload)) for workload in WORKLOADS]
+    def _why_not(self, peer: Peer, workload: Workload) -> str:
+        if peer in self._missing:
+            return "missing: not installed"
+        return "" if peer.is_asked(workload) else f"not asked: {workload.why_only}"
 
     def turns(self) -> Iterator[tuple[Workload, Peer]]:
         """One repetition: who runs what, in which order."""
-        for workload in WORKLOADS:
+        for workload in self.workloads:
             for peer in self.peers:
                 if self._is_asked(peer, workload):
                     yield workload, peer
 
     def _is_asked(self, peer: Peer, workload: Workload) -> bool:
-        if peer in self._missing or (workload.ours_only and peer.key != "scoop_mpi"):
+        if peer in self._missing or not peer.is_asked(workload):
             return False
-        if peer.verbs is not None and workload.verb not in peer.verbs:
+        if (peer, workload) in self._long:
             return False
-        cell = self.results.cell(peer.name, workload.verb, self.size(workload))
-        return not cell.impossible and (bool(cell.figures) or len(cell.failures) < GIVE_UP)
+        cell = self.results.cell(peer.name, workload)
+        if cell.figures:
+            return workload.processes is None or len(cell.figures) < workload.processes
+        return not cell.why and len(cell.failures) < GIVE_UP
 
     def take_turn(self, workload: Workload, peer: Peer) -> None:
         """Runs one process and stores what it measured."""
-        size = self.size(workload)
         python = self._environment(peer).python
+        began = time.monotonic()
         command = peer.command(python, self._mpiexec, WORKERS, [
-            "--started", repr(time.monotonic()), f"{workload.verb}:{size}",
+            "--started", repr(began), "--launcher", str(os.getpid()),
+            *(["--quick"] if self._options.quick else []), workload.name,
         ])
         outcome = processes.run(command, self._environ, self._options.limit, _is_last,
                                 environments.ROOT)
-        self.results.add(peer.name, workload.verb, size, outcome, self._options.limit)
+        self.results.add(peer.name, workload, outcome, self._options.limit)
+        if time.monotonic() - began > LONG_S:
+            self._long.add((peer, workload))
 
 
 def _mpiexec() -> tuple[list[str], dict[str, str]]:
@@ -139,7 +154,7 @@ def _mpiexec() -> tuple[list[str], dict[str, str]]:
 
 
 def _is_last(line: str) -> bool:
-    return line.startswith("{") and json.loads(line).get("verb") == "done"
+    return line.startswith("{") and json.loads(line).get("workload") == "done"
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def main() -> None:
                         help="longest sleep of an idle worker, in seconds")
     parser.add_argument("--broker-sleep", type=float, default=Idling.broker_sleep_s)
     parser.add_argument("--bell", type=float, default=Idling.bell_s,
-                        help="seconds to wake a rank on the same node; default: polls only")
+                        help="seconds to wake a rank on the same node; inf: it polls")
     parser.add_argument("--node", type=int, default=Idling.node, help="ranks on a node")
     parser.add_argument("--quick", action="store_true", help="up to 4,096 workers")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)),
@@ -148,9 +148,8 @@ def _in_processes(
     points: list[tuple[int, str, float]], args: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
     shared = ["--here", f"--settle={args.settle}", f"--worker-sleep={args.worker_sleep}",
-              f"--broker-sleep={args.broker_sleep}", f"--node={args.node}"]
-    if args.bell is not None:
-        shared.append(f"--bell={args.bell}")
+              f"--broker-sleep={args.broker_sleep}", f"--bell={args.bell}",
+              f"--node={args.node}"]
 
     def run(point: tuple[int, str, float]) -> dict[str, Any]:
         workers, name, ms = point

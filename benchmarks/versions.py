@@ -10,7 +10,8 @@ import json
 import platform
 import sys
 
-PACKAGES = ("scoop_mpi", "scoop", "mpi4py", "greenlet", "cloudpickle", "pyzmq")
+PACKAGES = ("scoop_mpi", "scoop", "mpi4py", "greenlet", "cloudpickle", "pyzmq", "joblib",
+            "loky", "distributed", "ray")
 
 
 def main() -> None:

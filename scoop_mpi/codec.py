@@ -18,7 +18,7 @@ import io
 import pickle
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from types import FunctionType
 from typing import Any
 
@@ -100,8 +100,10 @@ class Codec:
         finally:
             Codec._loading = outer
 
-    def learn(self, definitions: Iterable[tuple[bytes, bytes]]) -> None:
+    def learn(self, definitions: Collection[tuple[bytes, bytes]]) -> None:
         """Keeps definitions that came with a message; they are loaded when used."""
+        if not definitions:
+            return
         older = list(self._received)
         for digest, pickled in definitions:
             if digest not in self._loaded:

@@ -91,11 +91,12 @@ class Chunk(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Outcomes, from the executor to the owner.
+    """Outcomes, from the executor to the owner. ``asks``: it wants more work, too.
 
     ``values`` holds a pickled list, the values of the tasks ``ids`` (the common case:
     they returned something plain, after ``elapsed_s`` seconds on average). ``records``
-    holds the pickled rest: chunks, exceptions, other values (``parcels``). ``epoch`` as in
+    holds the pickled rest: chunks, exceptions, other values (``parcels``). Either is empty
+    if there are none. ``epoch`` as in
     :class:`Tasks`: whoever hears of a task's end may rely on the constants it defined.
     """
 
@@ -104,6 +105,7 @@ class Results(NamedTuple):
     values: bytes
     records: bytes
     definitions: tuple[Definition, ...]
+    asks: bool = False
     epoch: int = 0
 
 

@@ -10,6 +10,7 @@ by the owner harms nobody else.
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import traceback
 from collections.abc import Callable, Sequence
@@ -198,8 +199,9 @@ class Parcels:
         return Results(
             tuple(task.number for task in tasks),
             sum(timed) / len(timed) if timed else 0.0,
-            self.codec.dumps([task.value for task in tasks], found),
-            self.codec.dumps([record.fields for record in records], found),
+            # Plain values need nothing of what the codec does.
+            pickle.dumps([task.value for task in tasks]) if tasks else b"",
+            self.codec.dumps([record.fields for record in records], found) if records else b"",
             # All of them, sent before or not: an owner cannot reject results.
             _definitions(found),
         )
@@ -240,11 +242,13 @@ class Parcels:
 
     def unpack_values(self, message: Results) -> list[Any]:
         """The values of the tasks ``message.ids``."""
-        values: list[Any] = self.codec.loads(message.values)
+        values: list[Any] = pickle.loads(message.values)
         return values
 
     def unpack_records(self, message: Results) -> list[Outcome]:
         """The other outcomes; a value that cannot be rebuilt here has become an error."""
+        if not message.records:
+            return []
         self.codec.learn(message.definitions)
         return [self._outcome(*record) for record in self.codec.loads(message.records)]
 

@@ -461,9 +461,7 @@ class Scheduler:
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self.backlog:
-            estimate_s = self.backlog.estimates.get(name_of(task.func))
-            if estimate_s:
-                self.trader.ask(estimate_s)
+            self.trader.ask_ahead(self.backlog.estimates.get(name_of(task.func)))
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began
@@ -472,8 +470,8 @@ class Scheduler:
     def _run_chunk(self, chunk: Chunk) -> None:
         if self.trader.is_unwanted(chunk):
             return
-        if chunk.estimate_s and not self.backlog:
-            self.trader.ask(chunk.estimate_s * len(chunk))
+        if not self.backlog:
+            self.trader.ask_ahead(chunk.estimate_s * len(chunk))
         self.running_chunk = chunk
         chunk.run(self.clock)
         self.running_chunk = None

@@ -7,7 +7,7 @@ The protocol, seen from one worker (``messages`` has the vocabulary):
     is asked for work     TASKS or CHUNK straight to the asker; if nothing is left,
                           the asker is handed on to the broker. If many ask, some get
                           work for several, which they pass on
-    has run foreign work  RESULTS straight to the owner
+    has run foreign work  RESULTS straight to the owner, often with the next REQUEST in it
     asks about constants  DEFINE, LOOKUP, UNDEFINE to the broker, with a ticket that
                           comes back with the answer (``registry``, ``constants``)
 
@@ -54,6 +54,8 @@ RATION_MAX_S = 0.016
 PREFETCH_S = 0.2
 """Ask for more work while this much (seconds) or less is left, if that is known: it takes
 some milliseconds to get some from a worker that is inside user code."""
+WITH_RESULTS_S = 0.0001
+"""Whatever takes fewer seconds is run before more is asked for."""
 HOLD_S = 0.0003
 """Whoever asks for work so soon after this rank gave some waits here for more of it."""
 SERVED_ONE_BY_ONE = 64
@@ -161,6 +163,10 @@ class Trader:
                     self._wanting.extend(workers)
                 case Request(workers):
                     self._wanting.extend(workers)
+                case Results(asks=asks):
+                    if asks:
+                        self._wanting.append(arrived[0])
+                    self._inbox.append(arrived)
                 case _:
                     self._take_constants(arrived[1])
                     self._inbox.append(arrived)
@@ -191,7 +197,11 @@ class Trader:
             by_owner.setdefault(owner, ([], []))[1].append(record)
         for owner, (tasks, records) in by_owner.items():
             message = self._parcels.pack_results(tasks, records)
-            self._endpoint.send(owner, message._replace(epoch=self.constants.newest_epoch))
+            asks = owner == self._fed_by and not self._asked and not self._backlog
+            self._asked |= asks
+            self._endpoint.send(owner, message._replace(
+                asks=asks, epoch=self.constants.newest_epoch
+            ))
 
     def _feed(
         self, keep: int, share: bool, thrifty: bool, on_shortage: Callable[[], None] | None
@@ -280,9 +290,17 @@ class Trader:
 
     # -- called by the thread that runs tasks ------------------------------
 
-    def ask(self, about_to_run_s: float = 0.0) -> None:
-        """Asks for work if none was asked for; ``about_to_run_s``: until it is needed."""
-        if self.peers and not self._asked and about_to_run_s < PREFETCH_S:
+    def ask_ahead(self, about_to_run_s: float) -> None:
+        """Asks for work if none was asked for; ``about_to_run_s``: until it is needed.
+
+        What takes no longer than a message: then its results ask.
+        """
+        if WITH_RESULTS_S < about_to_run_s < PREFETCH_S:
+            self.ask()
+
+    def ask(self) -> None:
+        """Asks for work if none was asked for."""
+        if self.peers and not self._asked:
             self._asked = True
             self.tell(self._fed_by, Request((self.rank,)))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 
-from measuring import WORKERS, arguments, run, submit_each
+from measuring import arguments, run, submit_each, submit_one
+from workloads import WORKERS
 
 IMPOSSIBLE = {
     "fib": "its workers cannot submit tasks",
@@ -28,6 +29,7 @@ def main() -> None:
     with ProcessPoolExecutor(WORKERS) as pool:
         run(options, {
             "submit": partial(submit_each, pool.submit),
+            "round_trip": partial(submit_one, pool.submit),
             "map": partial(_map, pool),
             "as_completed": partial(_as_completed, pool),
         }, IMPOSSIBLE)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
-from measuring import arguments, run, submit_each
+from measuring import arguments, run, submit_each, submit_one
 from mpi4py.futures import MPIPoolExecutor, as_completed
 
 IMPOSSIBLE = {"fib": "its workers cannot submit tasks"}
+SHARES = (2, 4, 16)
+"""Tried are chunks of such a part of the items ..."""
+SIZES = (10_000, 1000, 100, 10, 1)
+"""... and of these sizes, the largest first ..."""
+HOPELESS = 2
+"""... until one takes so many times as long as the best."""
 
 
 def _as_completed(pool, func, items):
@@ -15,22 +22,53 @@ def _as_completed(pool, func, items):
     return [future.result() for future in as_completed(submitted)]
 
 
-def _map(pool, chunksize, unordered, func, items):
-    return list(pool.map(func, items, chunksize=chunksize, unordered=unordered))
+class Maps:
+    """The maps of ``pool``, with a chunk size that can be found by trying."""
+
+    def __init__(self, pool: MPIPoolExecutor) -> None:
+        self._pool = pool
+        self._chunksize = 1
+
+    def map(self, func, items):
+        """Results in order."""
+        return list(self._pool.map(func, items, chunksize=self._chunksize))
+
+    def unordered(self, func, items):
+        """Results as they come."""
+        return list(self._pool.map(func, items, chunksize=self._chunksize, unordered=True))
+
+    def find_best(self, verb, func, items):
+        """Tries chunk sizes; returns the best one, for the table."""
+        if verb not in ("map", "unordered"):
+            return ""
+        seconds: dict[int, float] = {}
+        candidates = {len(items) // share for share in SHARES}.union(SIZES)
+        for self._chunksize in sorted(candidates, reverse=True):
+            if not 1 <= self._chunksize < len(items):
+                continue
+            before = time.perf_counter()
+            getattr(self, verb)(func, items)
+            seconds[self._chunksize] = time.perf_counter() - before
+            if seconds[self._chunksize] > HOPELESS * min(seconds.values()):
+                break
+        self._chunksize = min(seconds, key=seconds.__getitem__)
+        return f"{self._chunksize:,}"
 
 
 def main() -> None:
     """Runs the workloads that the command line names."""
     parser = arguments()
-    parser.add_argument("--chunksize", type=int, default=1)
+    parser.add_argument("--best-chunksize", action="store_true")
     options = parser.parse_args()
     with MPIPoolExecutor() as pool:
+        maps = Maps(pool)
         run(options, {
             "submit": partial(submit_each, pool.submit),
-            "map": partial(_map, pool, options.chunksize, False),
-            "unordered": partial(_map, pool, options.chunksize, True),
+            "round_trip": partial(submit_one, pool.submit),
+            "map": maps.map,
+            "unordered": maps.unordered,
             "as_completed": partial(_as_completed, pool),
-        }, IMPOSSIBLE)
+        }, IMPOSSIBLE, maps.find_best if options.best_chunksize else None)
 
 
 if __name__ == "__main__":

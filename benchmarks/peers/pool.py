@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from multiprocessing import Pool
 
-from measuring import WORKERS, arguments, run
+from measuring import arguments, run
+from workloads import WORKERS
 
 IMPOSSIBLE = {
     "fib": "its workers cannot submit tasks",
@@ -28,6 +29,7 @@ def main() -> None:
     with Pool(WORKERS) as pool:
         run(options, {
             "submit": partial(_submit, pool),
+            "round_trip": lambda func: pool.apply_async(func).get(),
             "map": pool.map,
             "unordered": partial(_unordered, pool),
         }, IMPOSSIBLE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from measuring import arguments, run, submit_each
+from functools import partial
+
+from measuring import arguments, polled_one, run, submit_each
 from scoop import futures
 
 
@@ -25,6 +27,7 @@ VERBS = {
     "map": lambda func, items: list(futures.map(func, items)),
     "unordered": lambda func, items: list(futures.map_as_completed(func, items)),
     "as_completed": _as_completed,
+    "round_trip": partial(polled_one, futures.submit),
     "fib": lambda n: futures.submit(fib, n).result(),
 }
 

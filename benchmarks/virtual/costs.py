@@ -44,7 +44,7 @@ class Costs:
     match_s: float = 2.8e-6
     """The broker, for each message ..."""
     scan_s: float = 1.0e-6
-    """... and for each offer that stands."""
+    """... and for each offer that it looks at."""
     latency_s: float = 1.5e-6
     """The network: from the send to the arrival ..."""
     bytes_per_s: float = 12e9
@@ -59,13 +59,13 @@ class Costs:
 class Idling:
     """How idle ranks wait for messages (``runtime.pause``).
 
-    ``bell_s``: seconds in which a message wakes a rank on its own node; None: no such thing.
+    ``bell_s``: seconds in which a message wakes a rank on its own node (``transport.doorbell``).
     """
 
     yield_s: float = runtime.YIELD_S
     worker_sleep_s: float = runtime.SLEEP_MAX_S
     broker_sleep_s: float = runtime.BROKER_SLEEP_MAX_S
-    bell_s: float | None = None
+    bell_s: float = 50e-6
     node: int = 64
     """Ranks on one node."""
 

@@ -71,7 +71,7 @@ def _picture(points: Sequence[Point]) -> None:
         for panel, work in zip(panels, PANELS):
             _panel(panel, work, [point for point in points if point["work"] == work])
         panels[0].set_ylabel("efficiency")
-        panels[0].legend(title="a task takes", frameon=False, loc="lower left")
+        panels[0].legend(title="a task takes", frameon=False, loc="upper right")
         figure.savefig(PICTURE, metadata={"Date": None})
         plt.close(figure)
 

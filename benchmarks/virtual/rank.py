@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from scoop_mpi.broker import Broker
@@ -102,9 +103,19 @@ class Rank:
         self._fraction = (self._fraction + GOLDEN) % 1
         nap_s = min(waited / 100, self._longest_s) + self.pool.costs.oversleep_s
         delay_s = self._fraction * nap_s
-        if idling.bell_s is not None and source // idling.node == self.rank // idling.node:
+        if source // idling.node == self.rank // idling.node:
             delay_s = min(delay_s, idling.bell_s)
         return arrival + delay_s
+
+
+class Counted(dict[int, None]):
+    """A dict that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.times += 1
+        return super().__iter__()
 
 
 class VirtualBroker(Rank):
@@ -113,6 +124,8 @@ class VirtualBroker(Rank):
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool, BROKER)
         self.broker = Broker(pool.size)
+        # For each offer that it looks at, the broker goes through those who are idle.
+        self._scans = self.broker._idle = Counted()
         self.idle(0.0, pool.idling.broker_sleep_s)
 
     def go(self) -> None:
@@ -120,13 +133,15 @@ class VirtualBroker(Rank):
         pool, costs = self.pool, self.pool.costs
         self._idle_since = None
         while not pool.due_before(self.now - AHEAD_S):
-            offers = len(self.broker._offers)
-            arrived = self.take(costs.match_s + offers * costs.scan_s)
+            arrived = self.take(costs.match_s)
             if arrived is None:
                 self.spend(costs.poll_s)
                 self.idle(self.now, pool.idling.broker_sleep_s)
                 return
-            for dest, message in self.broker.handle(*arrived):
+            self._scans.times = 0
+            sends = self.broker.handle(*arrived)
+            self.spend(self._scans.times * costs.scan_s)
+            for dest, message in sends:
                 if not isinstance(message, Leave):  # virtual workers are gone by then
                     self.post(dest, message, 0.0)
         pool.schedule(self, self.now)

@@ -133,8 +133,12 @@ class Worker(Rank):
     def pause(self, waited_s: float, limit_s: float | None) -> None:
         """The scheduler's Idler: until a message comes or ``limit_s`` has passed."""
         self.idle(self.now - waited_s, self.pool.idling.worker_sleep_s)
-        if limit_s is not None and self.now + max(0.0, limit_s) < self.due:
-            self.pool.schedule(self, self.now + max(0.0, limit_s))
+        limits = [] if limit_s is None else [max(0.0, limit_s)]
+        if waited_s < self.spin_s:
+            # Of the many looks until then, this one matters: what was held back is sent.
+            limits.append(self.spin_s - waited_s)
+        if limits and self.now + min(limits) < self.due:
+            self.pool.schedule(self, self.now + min(limits))
         self._where = getcurrent()
         self.pool.driver.switch()
         self._idle_since = None

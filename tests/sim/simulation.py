@@ -222,7 +222,7 @@ def _tasks_in(dest: int, message: Message) -> list[tuple[int, int]]:
     if isinstance(message, Tasks):
         return [(message.owner, id_) for id_ in message.ids]
     if isinstance(message, Results):
-        records = pickle.loads(message.records)
+        records = pickle.loads(message.records) if message.records else []
         ids = [id_ for id_, start, *_ in records if start < 0]
         return [(dest, id_) for id_ in [*message.ids, *ids]]
     if isinstance(message, Rejected) and message.start < 0:
