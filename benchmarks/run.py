@@ -26,7 +26,7 @@ from scoop_mpi.errors import LaunchError
 
 GIVE_UP = 2
 """Failures without any figure after which a peer is not asked again for a workload."""
-LONG_S = 10
+LONG_S = 8
 """A process that takes so many seconds is not repeated, so that all of it takes minutes."""
 
 

@@ -95,17 +95,18 @@ class Broker:
         if not self._idle or not self._offers or self._is_over():
             return []
         sends: Sends = []
-        for giver in list(self._offers):
+        # No more of the offers than are needed: thousands may be standing.
+        for giver in list(islice(self._offers, len(self._idle) + 1)):
             share = -(-len(self._idle) // len(self._offers))
             others = (worker for worker in self._idle if worker != giver)
             takers = list(islice(others, share))
-            if not takers:
-                # Nobody but the giver itself is idle: its offer stands.
-                continue
-            del self._offers[giver]
-            for worker in takers:
-                del self._idle[worker]
-            sends.append((giver, Grant(tuple(takers))))
+            if takers:  # else nobody but the giver itself is idle: its offer stands
+                del self._offers[giver]
+                for worker in takers:
+                    del self._idle[worker]
+                sends.append((giver, Grant(tuple(takers))))
+            if not self._idle:
+                break
         return sends
 
     def _next_turn(self) -> Sends:

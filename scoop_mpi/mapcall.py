@@ -24,7 +24,7 @@ from greenlet import GreenletExit
 
 CHUNK_S = 0.003
 """Seconds of work to aim at in one chunk."""
-LIGHT_S = 0.00000015
+LIGHT_S = 0.0000003
 """Items that take fewer seconds are sooner run than sent."""
 
 
@@ -45,7 +45,7 @@ class Chunk:
     """
 
     __slots__ = ("owner", "map_id", "func", "starred", "start", "stop",
-                 "estimate_s", "values", "error", "skipped", "elapsed_s", "_items")
+                 "estimate_s", "light", "values", "error", "skipped", "elapsed_s", "_items")
 
     def __init__(
         self, owner: int, map_id: int, func: Callable[..., Any], starred: bool,
@@ -58,6 +58,8 @@ class Chunk:
         self.start = start
         self.stop = start + len(args)
         self.estimate_s = estimate_s
+        self.light = False
+        """Its items are sooner run than sent."""
         self.values: list[Any] = []
         self.error: BaseException | None = None
         """Raised by the item after ``values``."""
@@ -165,6 +167,7 @@ class MapCall:
             self.exhausted = len(self._items) < buffersize
         else:
             self._items = inputs if isinstance(inputs, range) else list(inputs)
+        self._here_s = 0.0
         self._base = 0  # index of _items[0]
         self._next = 0  # first index not cut
         self._done = 0  # all indices below have an outcome
@@ -191,8 +194,8 @@ class MapCall:
 
     @property
     def light(self) -> bool:
-        """True if giving its items away would cost more than running them."""
-        return 0.0 < self.estimate_s < LIGHT_S
+        """True if giving items away would cost more than running them."""
+        return 0.0 < self._here_s < LIGHT_S
 
     def cut(self, aim_s: float = CHUNK_S, takers: int = 1) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
@@ -209,7 +212,9 @@ class MapCall:
                 return None
             start = self._next
             self._next = start + min(self._size(remaining, aim_s) * takers, remaining)
-            return self.chunk(start, self._next - start)
+            chunk = self.chunk(start, self._next - start)
+            chunk.light = self.light
+            return chunk
 
     def chunk(self, start: int, count: int) -> Chunk:
         """The chunk of ``count`` items from ``start`` on, none of which is done."""
@@ -250,6 +255,14 @@ class MapCall:
         """Moves the estimate half way to a new measurement."""
         known = self.estimate_s or seconds_per_item
         self.estimate_s = 0.5 * (known + seconds_per_item)
+
+    def learn_here(self, seconds_per_item: float) -> None:
+        """Notes how long items take on this worker, for :attr:`light`.
+
+        A chunk that lost its core for a while, or whose worker shares one with many, took
+        far too long: so what is known of a good one grows by steps only.
+        """
+        self._here_s = min(seconds_per_item, 2 * self._here_s or seconds_per_item)
 
     def close(self) -> None:
         """The consumer wants nothing more; outcomes that are still out will be dropped."""

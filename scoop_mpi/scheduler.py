@@ -56,6 +56,10 @@ SPARE_RUNNERS = 64
 SHARE_AFTER_S = 0.0003
 """Seconds that a worker must have had work before it offers some: what is done sooner
 takes less time than a message to a worker that sleeps."""
+HIDDEN_S = 0.01
+"""Seconds that user code must have run before work may go that was taken for trivial ..."""
+HIDDEN_CROWDED_S = 0.1
+"""... where other ranks may have had the core meanwhile."""
 POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
 STRIDE_MAX = 1024
@@ -374,9 +378,13 @@ class Scheduler:
 
         Called by the donor thread.
         """
-        self.trader.exchange(
-            self.clock(), keep=0, share=True, on_shortage=self._release_rest
-        )
+        now = self.clock()
+        chunk = self.running_chunk
+        # Light items are left alone, unless one of them is not what they were taken for.
+        patience_s = HIDDEN_S if self._idler.spin_s else HIDDEN_CROWDED_S
+        thrifty = now - self._looked_at < patience_s
+        release = None if thrifty and chunk is not None and chunk.light else self._release_rest
+        self.trader.exchange(now, keep=0, share=True, thrifty=thrifty, on_shortage=release)
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 
     def _release_rest(self) -> None:

@@ -331,6 +331,9 @@ class Trader:
 
     def report_chunk(self, chunk: Chunk) -> None:
         """A chunk, maybe of this rank, has run here."""
+        call = self.maps.get(chunk.map_id) if chunk.owner == self.rank else None
+        if call is not None and chunk.values:
+            call.learn_here(chunk.elapsed_s / len(chunk.values))
         self._deliver(chunk.owner, outcome_of_chunk(chunk))
 
     def _deliver(self, owner: int, outcome: Outcome) -> None:

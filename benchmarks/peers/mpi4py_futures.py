@@ -9,7 +9,7 @@ from measuring import arguments, run, submit_each, submit_one
 from mpi4py.futures import MPIPoolExecutor, as_completed
 
 IMPOSSIBLE = {"fib": "its workers cannot submit tasks"}
-SHARES = (2, 4, 16)
+SHARE = 4
 """Tried are chunks of such a part of the items ..."""
 SIZES = (10_000, 1000, 100, 10, 1)
 """... and of these sizes, the largest first ..."""
@@ -42,8 +42,7 @@ class Maps:
         if verb not in ("map", "unordered"):
             return ""
         seconds: dict[int, float] = {}
-        candidates = {len(items) // share for share in SHARES}.union(SIZES)
-        for self._chunksize in sorted(candidates, reverse=True):
+        for self._chunksize in sorted({len(items) // SHARE, *SIZES}, reverse=True):
             if not 1 <= self._chunksize < len(items):
                 continue
             before = time.perf_counter()

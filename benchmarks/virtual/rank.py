@@ -125,7 +125,8 @@ class VirtualBroker(Rank):
         super().__init__(pool, BROKER)
         self.broker = Broker(pool.size)
         # For each offer that it looks at, the broker goes through those who are idle.
-        self._scans = self.broker._idle = Counted()
+        self._idle = self.broker._idle = Counted()
+        self._offers = self.broker._offers = Counted()
         self.idle(0.0, pool.idling.broker_sleep_s)
 
     def go(self) -> None:
@@ -138,9 +139,11 @@ class VirtualBroker(Rank):
                 self.spend(costs.poll_s)
                 self.idle(self.now, pool.idling.broker_sleep_s)
                 return
-            self._scans.times = 0
+            offers = len(self._offers)
+            self._idle.times = self._offers.times = 0
             sends = self.broker.handle(*arrived)
-            self.spend(self._scans.times * costs.scan_s)
+            self.spend(self._idle.times * costs.scan_s
+                       + self._offers.times * offers * costs.item_s)
             for dest, message in sends:
                 if not isinstance(message, Leave):  # virtual workers are gone by then
                     self.post(dest, message, 0.0)
