@@ -23,13 +23,12 @@ import gc
 import json
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import processes
 from workloads import (BY_NAME, EFFICIENCY, FIRST_RESULT, GRANULARITY, LATENCY, PAIR, WORKERS,
-                       Workload, fib_value, increment, nap, spin, where)
+                       Workload, busy, fib_value, increment, nap, spin, where)
 
 PASSES = 5
 BUDGET_S = 2.0
@@ -162,14 +161,13 @@ class _Measurement:
     def _tasks(self) -> None:
         workload = self._workload
         func: Verb = increment
-        items: Sequence[int] = range(workload.argument(self._options.quick))
+        items: Sequence[float] = range(workload.argument(self._options.quick))
         if workload.work:
-            func, items = spin, _iterations(workload.durations(self._options.quick))
+            func, items = busy, workload.durations(self._options.quick)
         expected = [func(item) for item in items] if func is increment else list(items)
         in_order = workload.verb in ("map", "submit")
         note = self._prepare(workload.verb, func, items) if self._prepare else ""
         for _ in self._passes():
-            alone = serial_s(items) if workload.figure is EFFICIENCY else 0.0
             memory = processes.Memory(self._options.launcher) if workload.memory else None
             seconds, result = _time(self._verb, func, items)
             more = {"mebibytes": memory.growth()} if memory else {}
@@ -177,7 +175,7 @@ class _Measurement:
             del result
             value = seconds / len(items)
             if workload.figure is EFFICIENCY:
-                value = alone / WORKERS / seconds
+                value = 1e-6 * sum(items) / WORKERS / seconds
             elif workload.figure is PAIR:
                 value = seconds
             _print(workload, value, note=note, **more)
@@ -211,10 +209,10 @@ class _Measurement:
         work_us = 1e6 * METG_WORK_S / (10 if self._options.quick else 1)
         number = int(work_us / duration_us)
         number = min(max(number, METG_TASKS.start), METG_TASKS.stop)
-        items = _iterations([(number, duration_us)])
+        items = [iterations(duration_us)] * number
         if self._prepare:
             self._prepare(self._workload.verb, spin, items)
-        alone = serial_s(items)
+        alone = number * _call_s(items[0])
         elapsed = []
         for _ in range(3):
             gc.collect()
@@ -229,17 +227,6 @@ def iterations(duration_us: float) -> int:
     """The item of ``spin`` that takes so long here and now."""
     sample = 10_000
     return max(1, round(duration_us * sample / (1e6 * _call_s(sample))))
-
-
-def _iterations(durations: Iterable[tuple[int, float]]) -> list[int]:
-    """Items of ``spin``, given as numbers of tasks and durations in µs."""
-    return [item for number, duration_us in durations
-            for item in [iterations(duration_us)] * number]
-
-
-def serial_s(items: Sequence[int]) -> float:
-    """What these calls of ``spin`` take in one process, with nothing else running."""
-    return sum(number * _call_s(item) for item, number in Counter(items).items())
 
 
 def _call_s(iterations: int) -> float:

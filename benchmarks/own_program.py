@@ -24,7 +24,7 @@ from workloads import increment, spin
 
 NAP_S = 0.01
 BUSY_S = 2.0
-LARGE_BYTES = 64 << 20
+LARGE_BYTES = 8 << 20
 HEAD_START_S = 0.5
 """The task that makes it sleeps so long before it does."""
 PASSES = 5

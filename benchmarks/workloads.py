@@ -26,6 +26,17 @@ def spin(iterations: int) -> int:
     return iterations
 
 
+def busy(duration_us: float) -> float:
+    """A task that keeps a core occupied until so much time has passed.
+
+    By the clock: two cores that slow each other down are none of a pool's doing.
+    """
+    end = time.perf_counter() + 1e-6 * duration_us
+    while time.perf_counter() < end:
+        pass
+    return duration_us
+
+
 def nap(duration_s: float) -> float:
     """A task that keeps its worker occupied and the core free."""
     time.sleep(duration_s)
@@ -102,7 +113,7 @@ class Workload:
         figure: what is measured.
         size: the number of trivial tasks, for ``fib`` its argument.
         quick_size: likewise, for a smoke run.
-        work: in place of the size: CPU-bound tasks, their numbers and durations in µs.
+        work: in place of the size: busy tasks, their numbers and durations in µs.
         reach: what scoop_mpi should reach.
         only: the keys of the peers that are asked; None: all that can.
         why_only: why the others are not.
@@ -131,17 +142,16 @@ class Workload:
         """The size that is in force."""
         return self.quick_size if quick else self.size
 
-    def durations(self, quick: bool) -> Sequence[tuple[int, float]]:
-        """The CPU-bound tasks that are in force."""
-        if not quick:
-            return self.work
-        return [(max(WORKERS, number // 10), duration) for number, duration in self.work]
+    def durations(self, quick: bool) -> list[float]:
+        """Those of the busy tasks that are in force, in µs."""
+        return [duration for number, duration in self.work
+                for _ in range(max(WORKERS, number // 10) if quick else number)]
 
     def tasks(self, quick: bool) -> int:
         """How many tasks one pass has; METG: 0, as their number varies."""
         if self.verb == "fib":
             return 2 * fib_value(self.argument(quick) + 1) - 1
-        return self.argument(quick) or sum(number for number, _ in self.durations(quick))
+        return self.argument(quick) or len(self.durations(quick))
 
 
 POOL = "multiprocessing.Pool"

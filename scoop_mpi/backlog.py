@@ -23,13 +23,21 @@ from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 
 GIFT_S = 0.003
-"""Seconds of work to aim at when some is given away ..."""
-GIFT_COST_S = 0.0001
-"""... but for each worker that may ask at least so many: else a giver whom thousands of
-workers ask could not serve them all before the first one asks again."""
+"""Seconds of work to aim at in a piece, be it to run here or to give away, at least ..."""
+GIFT_MAX_S = 0.02
+"""... and at most, but for ``gift_s`` of large pools."""
+GIFT_COST_S = 0.00003
+"""Seconds that it takes to give work away and take in its results, until it is measured."""
+SPARE_TIME = 4
+"""Times the cost of a round of gifts to all workers until the next round."""
+COSTS_IN_A_PIECE = 100
+"""A piece takes so many times the cost of a gift, so that trading takes a hundredth."""
 BUNDLE_MAX = 256
 """Most tasks in one message."""
 
+LEAD_S = 0.01
+"""Ask for more while there are so many seconds of work: a worker that is inside user code
+takes some milliseconds to answer."""
 LISTED_MIN = 256
 """Ids of the oldest tasks that are listed at a time, at least."""
 
@@ -57,6 +65,11 @@ class Backlog:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._cost_s = GIFT_COST_S
+        self.piece_s = GIFT_S
+        """Seconds of work to aim at in a piece ..."""
+        self.run_s = GIFT_S
+        """... and at most in one that is run here."""
         self.gift_s = max(GIFT_S, GIFT_COST_S * workers)
         """Seconds of work to aim at in a gift."""
         self.estimates = Estimates()
@@ -104,6 +117,32 @@ class Backlog:
             seconds += count * estimate_s
         return pieces, seconds
 
+    def learn_cost(self, seconds: float) -> None:
+        """Notes how long it took to give a piece away; sets how large pieces are.
+
+        A giver whom thousands of workers ask must have served them all before the first
+        one asks again: so gifts grow with the pool.
+        """
+        # Whoever lost its core for a while measures far too much.
+        self._cost_s += 0.25 * (min(seconds, 4 * self._cost_s) - self._cost_s)
+        self.piece_s = min(max(GIFT_S, COSTS_IN_A_PIECE * self._cost_s), GIFT_MAX_S)
+        self.gift_s = max(self.piece_s, SPARE_TIME * self._cost_s * self.workers)
+
+    def low(self) -> bool:
+        """True if it is time to ask other workers for more."""
+        if self.own or self._open_map() is not None:
+            return False
+        seconds = 0.0
+        for chunk in list(self.chunks):
+            seconds += len(chunk) * chunk.estimate_s
+        if self.foreign and seconds < LEAD_S:
+            try:
+                typical = self.foreign[-1]
+            except IndexError:
+                return True  # given away in between
+            seconds += len(self.foreign) * self.estimates.get(name_of(typical.func))
+        return seconds < LEAD_S
+
     def claim(self, future: Future[Any]) -> bool:
         """Takes this very task out; False if it was started or given away."""
         return self.own.pop(future.number, None) is not None
@@ -116,7 +155,7 @@ class Backlog:
             except KeyError:
                 pass  # given away in between
         while (call := self._open_map(newest=True)) is not None:
-            if (chunk := call.cut()) is not None:
+            if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
                 return chunk
         for queue in (self.chunks, self.foreign):
             try:

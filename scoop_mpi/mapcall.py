@@ -22,8 +22,6 @@ from typing import Any, NamedTuple
 
 from greenlet import GreenletExit
 
-CHUNK_S = 0.003
-"""Seconds of work to aim at in one chunk."""
 LIGHT_S = 0.0000003
 """Items that take fewer seconds are sooner run than sent."""
 
@@ -197,7 +195,7 @@ class MapCall:
         """True if giving items away would cost more than running them."""
         return 0.0 < self._here_s < LIGHT_S
 
-    def cut(self, aim_s: float = CHUNK_S, takers: int = 1) -> Chunk | None:
+    def cut(self, aim_s: float, takers: int = 1) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
 
         Called by the thread that runs tasks and by the one that donates work.

@@ -1,7 +1,7 @@
 """The messages that cross ranks. Nothing else does.
 
 All are immutable tuples. Payloads are opaque ``bytes``: the broker forwards or
-ignores them and never unpickles one. ``codec`` turns a message into bytes.
+ignores them and never unpickles one. (Plain values of results need no such care.) ``codec`` turns a message into bytes.
 
 A worker that wants work says REQUEST, a worker that has work to give away says
 OFFER, the broker answers with GRANT. TASKS, CHUNK and RESULTS then go straight
@@ -12,7 +12,7 @@ those of SCOOP's manual (section 2.5.4; TASK and REPLY there).
 
 from __future__ import annotations
 
-from typing import NamedTuple, Union, get_args
+from typing import Any, NamedTuple, Union, get_args
 
 BROKER = 0
 """Rank of the broker."""
@@ -93,16 +93,15 @@ class Chunk(NamedTuple):
 class Results(NamedTuple):
     """Outcomes, from the executor to the owner. ``asks``: it wants more work, too.
 
-    ``values`` holds a pickled list, the values of the tasks ``ids`` (the common case:
-    they returned something plain, after ``elapsed_s`` seconds on average). ``records``
-    holds the pickled rest: chunks, exceptions, other values (``parcels``). Either is empty
-    if there are none. ``epoch`` as in
+    ``values`` are those of the tasks ``ids`` (the common case: they returned something
+    plain, after ``elapsed_s`` seconds on average). ``records`` holds the pickled rest, if
+    there is any: chunks, exceptions, other values (``parcels``). ``epoch`` as in
     :class:`Tasks`: whoever hears of a task's end may rely on the constants it defined.
     """
 
     ids: tuple[int, ...]
     elapsed_s: float
-    values: bytes
+    values: tuple[Any, ...]
     records: bytes
     definitions: tuple[Definition, ...]
     asks: bool = False

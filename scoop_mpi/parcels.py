@@ -10,7 +10,6 @@ by the owner harms nobody else.
 from __future__ import annotations
 
 import os
-import pickle
 import re
 import traceback
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from .messages import Chunk as ChunkMessage
 from .messages import Constant, Definition, Rejected, Results, Tasks
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
-"""Types of results that are pickled many at once; they cannot change or fail."""
+"""Types of results that travel as they are; they cannot change or fail."""
 _SAFE = PLAIN | {tuple, list, dict, set, frozenset, bytearray}
 """Types of results that are pickled together; others one by one, in case one cannot be rebuilt."""
 _AS_IS, _WHOLE, _ONE_BY_ONE = range(3)
@@ -199,8 +198,7 @@ class Parcels:
         return Results(
             tuple(task.number for task in tasks),
             sum(timed) / len(timed) if timed else 0.0,
-            # Plain values need nothing of what the codec does.
-            pickle.dumps([task.value for task in tasks]) if tasks else b"",
+            tuple(task.value for task in tasks),
             self.codec.dumps([record.fields for record in records], found) if records else b"",
             # All of them, sent before or not: an owner cannot reject results.
             _definitions(found),
@@ -239,11 +237,6 @@ class Parcels:
                     bad = f"the result of item {outcome.start + at}: {_short(one)} ({reason})"
                     break
         return self._record(outcome._replace(value=value, error=NotPicklableError(bad)), found)
-
-    def unpack_values(self, message: Results) -> list[Any]:
-        """The values of the tasks ``message.ids``."""
-        values: list[Any] = pickle.loads(message.values)
-        return values
 
     def unpack_records(self, message: Results) -> list[Outcome]:
         """The other outcomes; a value that cannot be rebuilt here has become an error."""

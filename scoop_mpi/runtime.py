@@ -39,7 +39,7 @@ from .transport.endpoint import Alone, Endpoint
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
 
-DONOR_NAP_S = 0.002
+DONOR_NAP_S = 0.004
 """Seconds of silence after which the donor thread takes over."""
 DONOR_NAP_MAX_S = 0.01
 """The same, when no message has come for a while."""

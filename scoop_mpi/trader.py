@@ -52,8 +52,7 @@ RATION_S = 0.001
 RATION_MAX_S = 0.016
 """... this, as long as what was given away turns out to have been small."""
 PREFETCH_S = 0.2
-"""Ask for more work while this much (seconds) or less is left, if that is known: it takes
-some milliseconds to get some from a worker that is inside user code."""
+"""Work that takes longer is finished before more is asked for."""
 WITH_RESULTS_S = 0.0001
 """Whatever takes fewer seconds is run before more is asked for."""
 HOLD_S = 0.0003
@@ -73,8 +72,9 @@ class Trader:
         """Is there any other worker?"""
         self.exchanges = 0
         """How often :meth:`exchange` was called; tells the donor if it is needed."""
-        self.gave_at = -1.0
-        """When some work was given away last, on the scheduler's clock."""
+        self.gifts = 0
+        """Pieces of work given away so far."""
+        self._gave_at = -1.0
         self.small_gift = False
         """Was the last work given away too little for the price of its messages?"""
         self.ration_s = RATION_S
@@ -111,7 +111,8 @@ class Trader:
         self._unsendable: deque[tuple[int, Outcome]] = deque()
         self._wanting: deque[int] = deque()
         self._offered = False
-        self._asked = False
+        self.asked = False
+        """Was work asked for that has not come yet?"""
         self._fed_by = BROKER
 
     # -- called by both threads --------------------------------------------
@@ -139,7 +140,7 @@ class Trader:
                 self._report()
             if self.peers:
                 self._feed(keep, share, thrifty, on_shortage)
-                if self._wanting and not (hold and now - self.gave_at < HOLD_S):
+                if self._wanting and not (hold and now - self._gave_at < HOLD_S):
                     self._endpoint.send(BROKER, Request(tuple(self._wanting)))
                     self._wanting.clear()
             self._endpoint.progress()
@@ -197,8 +198,8 @@ class Trader:
             by_owner.setdefault(owner, ([], []))[1].append(record)
         for owner, (tasks, records) in by_owner.items():
             message = self._parcels.pack_results(tasks, records)
-            asks = owner == self._fed_by and not self._asked and not self._backlog
-            self._asked |= asks
+            asks = owner == self._fed_by and not self.asked and self._backlog.low()
+            self.asked |= asks
             self._endpoint.send(owner, message._replace(
                 asks=asks, epoch=self.constants.newest_epoch
             ))
@@ -213,7 +214,8 @@ class Trader:
             work = self._backlog.give(_takers_of_a_gift(len(self._wanting)), thrifty)
             if work is None:
                 break
-            self.gave_at = self.now
+            self.gifts += 1
+            self._gave_at = self.now
             takers = _pop_some(self._wanting, _takers_of_a_gift(len(self._wanting)), work)
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
@@ -291,7 +293,7 @@ class Trader:
     # -- called by the thread that runs tasks ------------------------------
 
     def ask_ahead(self, about_to_run_s: float) -> None:
-        """Asks for work if none was asked for; ``about_to_run_s``: until it is needed.
+        """Asks for work, once; ``about_to_run_s``: until it is needed.
 
         What takes no longer than a message: then its results ask.
         """
@@ -300,8 +302,8 @@ class Trader:
 
     def ask(self) -> None:
         """Asks for work if none was asked for."""
-        if self.peers and not self._asked:
-            self._asked = True
+        if self.peers and not self.asked:
+            self.asked = True
             self.tell(self._fed_by, Request((self.rank,)))
 
     def pack_constant(self, name: str, value: object) -> Constant:
@@ -491,7 +493,7 @@ class Trader:
             self._backlog.own[id_] = task
 
     def _was_fed(self, giver: int) -> None:
-        self._asked = False
+        self.asked = False
         self._fed_by = giver if giver != self.rank else BROKER
 
     def _accept_results(self, source: int, message: Results) -> None:
@@ -511,8 +513,7 @@ class Trader:
             for number in message.ids:
                 task = self.sent[number]
                 task.ran_on, task.elapsed_s, task.began_at = source, message.elapsed_s, began_at
-            values = self._parcels.unpack_values(message)
-            self._arrived_values.extend(zip(message.ids, values))
+            self._arrived_values.extend(zip(message.ids, message.values))
         small = elapsed_s < SMALL_GIFT_S
         self.ration_s = min(2 * self.ration_s, RATION_MAX_S) if small else RATION_S
 

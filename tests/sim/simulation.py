@@ -194,7 +194,7 @@ class Simulation:
                 f"chunks {[(c.owner, c.map_id, c.start, len(c)) for c in backlog.chunks]} "
                 f"sent {list(trader.sent)} "
                 f"maps {[(m.id, m.remaining, m.unfinished) for m in trader.maps.values()]} "
-                f"asked {trader._asked} offered {trader._offered} fed by {trader._fed_by} "
+                f"asked {trader.asked} offered {trader._offered} fed by {trader._fed_by} "
                 f"waiting {rank.scheduler._waiting} finished {rank.finished}"
             )
         return "\n".join(lines)
