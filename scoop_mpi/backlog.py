@@ -24,14 +24,17 @@ from .mapcall import Chunk, MapCall
 
 GIFT_S = 0.003
 """Seconds of work to aim at in a piece, be it to run here or to give away, at least ..."""
-GIFT_MAX_S = 0.02
+GIFT_MAX_S = 0.05
 """... and at most, but for ``gift_s`` of large pools."""
 GIFT_COST_S = 0.00003
 """Seconds that it takes to give work away and take in its results, until it is measured."""
 SPARE_TIME = 4
 """Times the cost of a round of gifts to all workers until the next round."""
-COSTS_IN_A_PIECE = 100
-"""A piece takes so many times the cost of a gift, so that trading takes a hundredth."""
+COSTS_IN_A_PIECE = 200
+"""A piece takes so many times the cost of a gift, so that trading takes little."""
+LEAST_PART = 0.125
+"""Part of a gift that it has even near the end of a map, beyond what is a piece anyway: in
+large pools the last items would else be as much trouble to the giver as all before."""
 BUNDLE_MAX = 256
 """Most tasks in one message."""
 
@@ -128,20 +131,25 @@ class Backlog:
         self.piece_s = min(max(GIFT_S, COSTS_IN_A_PIECE * self._cost_s), GIFT_MAX_S)
         self.gift_s = max(self.piece_s, SPARE_TIME * self._cost_s * self.workers)
 
-    def low(self) -> bool:
-        """True if it is time to ask other workers for more."""
+    def low(self, lead_s: float = LEAD_S) -> bool:
+        """True if it is time to ask other workers for more: less than ``lead_s`` is left."""
         if self.own or self._open_map() is not None:
             return False
         seconds = 0.0
         for chunk in list(self.chunks):
-            seconds += len(chunk) * chunk.estimate_s
-        if self.foreign and seconds < LEAD_S:
+            seconds += len(chunk) * (chunk.estimate_s or LEAD_S)
+        if self.foreign and seconds < lead_s:
             try:
                 typical = self.foreign[-1]
             except IndexError:
                 return True  # given away in between
-            seconds += len(self.foreign) * self.estimates.get(name_of(typical.func))
-        return seconds < LEAD_S
+            estimate_s = self.estimates.get(name_of(typical.func)) or LEAD_S
+            seconds += len(self.foreign) * estimate_s
+        return seconds < lead_s
+
+    def last_piece(self) -> bool:
+        """True if there is one piece of other workers' work, or none."""
+        return len(self.chunks) + len(self.foreign) <= 1
 
     def claim(self, future: Future[Any]) -> bool:
         """Takes this very task out; False if it was started or given away."""
@@ -195,7 +203,8 @@ class Backlog:
         if self.foreign and (bundle := self._foreign_bundle(takers)):
             return bundle
         while (call := self._open_map(thrifty=thrifty)) is not None:
-            if (chunk := call.cut(self.gift_s, takers)) is not None:
+            least_s = (self.gift_s - self.piece_s) * LEAST_PART
+            if (chunk := call.cut(self.gift_s, takers, least_s)) is not None:
                 return chunk
         return self._own_bundle(takers) or None
 

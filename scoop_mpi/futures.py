@@ -95,7 +95,8 @@ def map(
     scheduler = context.current()
     func = _with(func, kwargs)
     call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
-    return _results(_in_order(scheduler, call, deadline_of(scheduler, timeout)), call)
+    chunks = _in_order(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(scheduler, call, chunks)
 
 
 def map_as_completed(
@@ -109,7 +110,8 @@ def map_as_completed(
     scheduler = context.current()
     func = _with(func, kwargs)
     call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
-    return _results(_as_they_come(scheduler, call, deadline_of(scheduler, timeout)), call)
+    chunks = _as_they_come(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(scheduler, call, chunks)
 
 
 def mapReduce(
@@ -215,17 +217,22 @@ def _open_map(
 class MapResults(itertools.chain[R]):
     """The results of a map, one by one, at the cost of a C loop; otherwise as a generator."""
 
+    _abandon: Callable[[], None]
     _chunks: Generator[Iterable[R], None, None]
 
     def close(self) -> None:
         """Ends the map, as that of a generator: calls that have not begun are not made."""
+        self._abandon()
         self._chunks.close()
         collections.deque(self, 0)
 
 
-def _results(chunks: Generator[list[R], None, None], call: MapCall) -> MapResults[R]:
+def _results(
+    scheduler: Scheduler, call: MapCall, chunks: Generator[list[R], None, None]
+) -> MapResults[R]:
     taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
+    results._abandon = functools.partial(scheduler.trader.abandon_map, call)
     results._chunks = taken
     return results
 

@@ -195,7 +195,7 @@ class MapCall:
         """True if giving items away would cost more than running them."""
         return 0.0 < self._here_s < LIGHT_S
 
-    def cut(self, aim_s: float, takers: int = 1) -> Chunk | None:
+    def cut(self, aim_s: float, takers: int = 1, least_s: float = 0.0) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
 
         Called by the thread that runs tasks and by the one that donates work.
@@ -203,13 +203,14 @@ class MapCall:
         Args:
             aim_s: seconds of work to aim at, for each of ``takers``.
             takers: workers that will divide it among them.
+            least_s: seconds of work for each of them even if that is more than its share.
         """
         with self._cutting:
             remaining = self.remaining
             if remaining == 0:
                 return None
             start = self._next
-            self._next = start + min(self._size(remaining, aim_s) * takers, remaining)
+            self._next = start + min(self._size(remaining, aim_s, least_s) * takers, remaining)
             chunk = self.chunk(start, self._next - start)
             chunk.light = self.light
             return chunk
@@ -220,13 +221,13 @@ class MapCall:
         return Chunk(self.owner, self.id, self.func, self.starred, start,
                      self._items[at:at + count], self.estimate_s)
 
-    def _size(self, remaining: int, aim_s: float) -> int:
+    def _size(self, remaining: int, aim_s: float, least_s: float) -> int:
         if self._chunksize is not None:
             return self._chunksize
         if not self.estimate_s:
             return 1
         fair = remaining // (2 * self._workers)
-        return max(1, min(int(aim_s / self.estimate_s), fair))
+        return max(1, int(least_s / self.estimate_s), min(int(aim_s / self.estimate_s), fair))
 
     def deliver(
         self, start: int, values: list[Any], error: BaseException | None,

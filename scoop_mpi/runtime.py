@@ -23,6 +23,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from . import context
@@ -39,7 +40,7 @@ from .transport.endpoint import Alone, Endpoint
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
 
-DONOR_NAP_S = 0.004
+DONOR_NAP_S = 0.006
 """Seconds of silence after which the donor thread takes over."""
 DONOR_NAP_MAX_S = 0.01
 """The same, when no message has come for a while."""
@@ -61,6 +62,7 @@ LEAVE_S = 60.0
 def pause(
     waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S,
     endpoint: MpiEndpoint | None = None,
+    calling: AbstractContextManager[object] = nullcontext(),
 ) -> None:
     """Lets time pass between two polls, the more the longer the wait has lasted.
 
@@ -68,6 +70,7 @@ def pause(
         waited_s: seconds that the wait has lasted.
         limit_s: seconds to sleep at most; None: no limit but ``longest_s``.
         endpoint: whose messages are awaited; None: nobody rings.
+        calling: what to enter for a call of MPI, as another thread may make some.
     """
     rings = endpoint is not None and endpoint.all_can_ring and not endpoint.transferring()
     if waited_s < spin_time(endpoint if rings else None):
@@ -79,7 +82,7 @@ def pause(
     if endpoint is None:
         time.sleep(nap_s)
     else:
-        endpoint.sleep(nap_s)
+        endpoint.sleep(nap_s, calling)
 
 
 def spin_time(endpoint: MpiEndpoint | None) -> float:
@@ -93,6 +96,8 @@ class Idler:
     def __init__(self, endpoint: MpiEndpoint) -> None:
         self._endpoint = endpoint
         self.spin_s = spin_time(endpoint if endpoint.all_can_ring else None)
+        self.donating = threading.Lock()
+        """Held by the donor thread while it deals with others: only one may call MPI."""
         self.busy = threading.Event()
         """Cleared when the donor thread need not look after this rank."""
         self.busy.set()
@@ -101,7 +106,7 @@ class Idler:
         """See :class:`scoop_mpi.scheduler.Idler`."""
         if waited_s >= self.spin_s and self.busy.is_set():
             self.busy.clear()
-        pause(waited_s, limit_s, endpoint=self._endpoint)
+        pause(waited_s, limit_s, endpoint=self._endpoint, calling=self.donating)
 
     def resume(self) -> None:
         """See :class:`scoop_mpi.scheduler.Idler`."""
@@ -135,7 +140,8 @@ class Donor(threading.Thread):
         exchanges = received = -1
         while not self._stopping:
             if trader.exchanges == exchanges:
-                self._scheduler.donate()
+                with self._idler.donating:
+                    self._scheduler.donate()
             # Nobody writes to a program that computes by itself: look less often.
             quiet = trader.received == received
             nap_s = min(nap_s * 1.5, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S

@@ -64,7 +64,7 @@ POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
 STRIDE_MAX = 1024
 """Most tasks between two looks at the network."""
-STRIDE_S = 0.003
+STRIDE_S = 0.005
 """Seconds between two looks at the network to aim at. (A look takes some 50 µs when the
 program has had the caches for itself.)"""
 LOG_LENGTH = 4096
@@ -133,7 +133,6 @@ class Scheduler:
         "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth",
         "_stride", "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at",
         "_polling_since", "_polled_with", "_spinning", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
-        "_gifts",
     )
 
     def __init__(
@@ -162,7 +161,6 @@ class Scheduler:
         self._news = self.trader.constants.fresh
         self._own = self.backlog.own
         self._measure = True
-        self._gifts = 0
         self._polled_with = 0
         self._spinning = False
         self._timer_number = count()
@@ -520,6 +518,8 @@ class Scheduler:
                 if may_start:
                     self.trader.ask()
                 now = self.clock()
+                if self._spinning and now - began >= self._idler.spin_s:
+                    continue  # it will sleep: nobody may be held here
                 if self.trader.transferring():
                     began = now
                 due = [timers[0][0] - now for timers in (self._timers, self._alarms) if timers]
@@ -573,11 +573,10 @@ class Scheduler:
         # The first pieces are short, so that others get some soon.
         self.backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
         share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
+        gifts = self.trader.gifts
         self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=self._spinning)
-        if self.trader.gifts != self._gifts:
-            new = self.trader.gifts - self._gifts
-            self._gifts = self.trader.gifts
-            self.backlog.learn_cost((self.clock() - now) / new)
+        if self.trader.gifts != gifts:
+            self.backlog.learn_cost((self.clock() - now) / (self.trader.gifts - gifts))
             if self.trader.small_gift:
                 self._share_from = now + self.trader.ration_s
         if self.trader.has_mail():

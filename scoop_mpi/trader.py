@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from .backlog import Backlog, Gift
+from .backlog import LEAD_S, Backlog, Gift
 from .constants import Constants
 from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
@@ -53,6 +53,10 @@ RATION_MAX_S = 0.016
 """... this, as long as what was given away turns out to have been small."""
 PREFETCH_S = 0.2
 """Work that takes longer is finished before more is asked for."""
+REPORT_S = 0.003
+"""Seconds in which results are collected while there is other work ..."""
+REPORT_COST_S = 0.000015
+"""... and for each worker of the pool at least so many: the owner takes in everybody's."""
 WITH_RESULTS_S = 0.0001
 """Whatever takes fewer seconds is run before more is asked for."""
 HOLD_S = 0.0003
@@ -75,6 +79,8 @@ class Trader:
         self.gifts = 0
         """Pieces of work given away so far."""
         self._gave_at = -1.0
+        self._reported_at = -1.0
+        self._report_s = max(REPORT_S, REPORT_COST_S * (endpoint.size - 1))
         self.small_gift = False
         """Was the last work given away too little for the price of its messages?"""
         self.ration_s = RATION_S
@@ -127,7 +133,7 @@ class Trader:
             now: the time, on the scheduler's clock.
             keep: pieces of work that are about to be run here and not for others.
             share: offer and give away work; else those who ask are handed on.
-            thrifty: give nothing away that is sooner run than sent.
+            thrifty: give nothing away that is sooner run than sent; collect results.
             hold: this rank will look again within microseconds, so that those who ask
                 right after a gift need not be handed on.
             on_shortage: called if there is nothing to give away: may find something.
@@ -137,7 +143,11 @@ class Trader:
             self.now = now
             self._receive()
             if self._finished or self._records:
-                self._report()
+                early = now - self._reported_at < self._report_s
+                asks = not self.asked and self._wants_more()
+                if asks or not (early and thrifty and self._backlog):
+                    self._reported_at = now
+                    self._report(asks)
             if self.peers:
                 self._feed(keep, share, thrifty, on_shortage)
                 if self._wanting and not (hold and now - self._gave_at < HOLD_S):
@@ -188,7 +198,7 @@ class Trader:
         for name in gone:
             self._endpoint.send(BROKER, Forgotten(name))
 
-    def _report(self) -> None:
+    def _report(self, asks: bool) -> None:
         by_owner: dict[int, tuple[list[ForeignTask[Any]], list[Record]]] = {}
         while self._finished:
             task = self._finished.popleft()
@@ -198,11 +208,15 @@ class Trader:
             by_owner.setdefault(owner, ([], []))[1].append(record)
         for owner, (tasks, records) in by_owner.items():
             message = self._parcels.pack_results(tasks, records)
-            asks = owner == self._fed_by and not self.asked and self._backlog.low()
-            self.asked |= asks
+            asks_owner = asks and owner == self._fed_by
+            self.asked |= asks_owner
             self._endpoint.send(owner, message._replace(
-                asks=asks, epoch=self.constants.newest_epoch
+                asks=asks_owner, epoch=self.constants.newest_epoch
             ))
+
+    def _wants_more(self) -> bool:
+        """True if more should be asked for, at the latest when the next piece begins."""
+        return self._backlog.low(PREFETCH_S if self._backlog.last_piece() else LEAD_S)
 
     def _feed(
         self, keep: int, share: bool, thrifty: bool, on_shortage: Callable[[], None] | None
@@ -220,6 +234,9 @@ class Trader:
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
         if share and not self._offered and self._backlog.more_than(keep, thrifty):
+            # Who has little and has asked for more keeps that, unless user code is long.
+            if thrifty and self.asked and self._backlog.low():
+                return
             self._offered = True
             self._endpoint.send(BROKER, Offer())
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
+from contextlib import AbstractContextManager
 
 import mpi4py
 
@@ -147,12 +148,17 @@ class MpiEndpoint:
         """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
         return bool(self._sending or self._receiving)
 
-    def sleep(self, seconds: float) -> None:
-        """Sleeps for so long at most, not once a message from this host has come."""
-        self._doorbell.sleep(seconds, self._has_mail)
+    def sleep(self, seconds: float, calling: AbstractContextManager[object]) -> None:
+        """Sleeps for so long at most, not once a message from this host has come.
 
-    def _has_mail(self) -> bool:
-        return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
+        Args:
+            calling: what to enter for a call of MPI.
+        """
+        def has_mail() -> bool:
+            with calling:
+                return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
+
+        self._doorbell.sleep(seconds, has_mail)
 
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""

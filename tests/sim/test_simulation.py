@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scoop_mpi import futures
+from scoop_mpi import futures, trader
 from scoop_mpi.errors import NotPicklableError
+from scoop_mpi.messages import Chunk, Rejected, Tasks
 from simulation import Simulation
 
 _simulation: Simulation | None = None
@@ -229,3 +230,133 @@ def test_a_map_item_that_cannot_travel_ends_that_map_only(seed):
 
     _simulation = Simulation(3, seed)
     assert _simulation.run(program) in (0, 1, 2)
+
+
+# -- gifts for several workers, who pass them on ---------------------------
+
+MANY = 14
+"""Workers; so many that each gift is for several."""
+
+
+@pytest.fixture
+def few_gifts(monkeypatch):
+    """As if thousands of workers asked."""
+    monkeypatch.setattr(trader, "SERVED_ONE_BY_ONE", 1)
+    monkeypatch.setattr(trader, "GIFTS_AT_ONCE", 2)
+
+
+def gifts(simulation: Simulation) -> list[tuple[int, int, Tasks | Chunk]]:
+    """Messages with work: (sender, receiver, message)."""
+    return [entry for entry in simulation.network.log if isinstance(entry[2], (Tasks, Chunk))]
+
+
+def passed_on(simulation: Simulation) -> list[tuple[int, int, Tasks | Chunk]]:
+    """Those of them that came from a worker who was given them for this."""
+    return [entry for entry in gifts(simulation) if entry[0] != entry[2].giver]
+
+
+def check_ways(simulation: Simulation) -> None:
+    """Nobody passes work on to itself, to the broker, to its giver, or to one twice."""
+    for sender, dest, message in gifts(simulation):
+        takers = [dest, *message.onward]
+        assert len(set(takers)) == len(takers)
+        assert not {0, sender, message.giver} & set(takers), (sender, dest, message)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_full_trees_with_gifts_for_several(verb, few_gifts):
+    hops = 0
+    for seed in range(4):
+        simulation = simulate(MANY, seed, numbered(wide(verb, 6, 2), [0]))
+        check_ways(simulation)
+        hops += len(passed_on(simulation))
+    assert hops or verb == "buffered"  # which never has many items at a time
+
+
+@settings(max_examples=100, deadline=None,
+          suppress_health_check=list(HealthCheck))
+@given(workers=st.integers(4, MANY), seed=st.integers(0, 2**32), shape=shapes)
+def test_random_programs_with_gifts_for_several(few_gifts, workers, seed, shape):
+    simulation = simulate(workers, seed, numbered(shape, [0]))
+    check_ways(simulation)
+
+
+@pytest.mark.parametrize("verb", ["submit", "map"])
+def test_gifts_are_passed_on_more_than_once(verb, few_gifts):
+    onward = set()
+    for seed in range(4):
+        simulation = simulate(2 * MANY, seed, numbered(wide(verb, 80, 1), [0]))
+        check_ways(simulation)
+        assert any(message.onward for _, _, message in gifts(simulation))
+        onward.update(bool(message.onward) for _, _, message in passed_on(simulation))
+    assert onward == {True, False}
+
+
+def rejected_by_leaders(simulation: Simulation) -> int:
+    """How many workers could not load what they should have passed on."""
+    onward = {(dest, message.ids if isinstance(message, Tasks) else (message.map_id,))
+              for _, dest, message in gifts(simulation) if message.onward}
+    return sum((source, message.ids) in onward for source, _, message in simulation.network.log
+               if isinstance(message, Rejected))
+
+
+def test_work_that_its_first_receiver_cannot_load(few_gifts):
+    """The others came with it in vain: they get work by themselves."""
+    global _simulation
+    leaders = 0
+    for seed in range(20):
+        arguments = [*range(3), Unloadable(), *range(20)] * 3
+        _simulation = Simulation(MANY, seed)
+        kinds = _simulation.run(lambda: outcomes_of(arguments))
+        check_ways(_simulation)
+        for argument, kind in zip(arguments, kinds):
+            allowed = {int} if type(argument) is int else {Unloadable, NotPicklableError}
+            assert kind in allowed
+        leaders += rejected_by_leaders(_simulation)
+    assert leaders
+
+
+def test_items_that_their_first_receiver_cannot_load(few_gifts):
+    global _simulation
+
+    def program():
+        results = []
+        try:
+            results.extend(futures.map(identity, [*range(60), Unloadable(), *range(60)]))
+        except NotPicklableError:
+            pass
+        assert list(futures.map(identity, range(100))) == list(range(100))
+        return results
+
+    leaders = 0
+    for seed in range(20):
+        _simulation = Simulation(MANY, seed)
+        results = _simulation.run(program)
+        assert len(results) in (60, 121)  # 121: its owner has run that item itself
+        assert results[:60] == list(range(60))
+        leaders += rejected_by_leaders(_simulation)
+    assert leaders
+
+
+@pytest.mark.parametrize("verb", ["map", "submit"])
+def test_functions_by_value_are_passed_on(verb, few_gifts):
+    """Each worker that passes such a function on sends its definition with it."""
+    global _simulation
+
+    def program():
+        more = 1000
+
+        def add(n):
+            return identity(n) + more
+
+        if verb == "map":
+            return list(futures.map(add, range(200)))
+        return [future.result() for future in [futures.submit(add, n) for n in range(200)]]
+
+    defined = 0
+    for seed in range(5):
+        _simulation = Simulation(MANY, seed)
+        assert _simulation.run(program) == list(range(1000, 1200))
+        check_ways(_simulation)
+        defined += sum(bool(message.definitions) for _, _, message in passed_on(_simulation))
+    assert defined

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import BUNDLE_MAX, GIFT_S, Backlog, Estimates
+from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, Backlog, Estimates
 from scoop_mpi.future import ForeignTask, Future
-from scoop_mpi.mapcall import Chunk, MapCall
+from scoop_mpi.mapcall import LIGHT_S, Chunk, MapCall
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def backlog():
     return Backlog(workers=4)
 
 
-def add_own(backlog, count, func=abs, first=1):
-    tasks = [Future(first + n, func, (n,), None) for n in range(count)]
+def add_own(backlog, count, func=abs, first=1, parent=None):
+    tasks = [Future(first + n, func, (n,), None, parent) for n in range(count)]
     for task in tasks:
         backlog.own[task.number] = task
     return tasks
@@ -101,7 +101,7 @@ def test_pieces_are_counted_together(backlog):
 
 def test_a_map_that_waits_for_inputs_is_no_work(backlog):
     call = add_map(backlog, 5, buffersize=1)
-    call.cut()
+    call.cut(GIFT_S)
     assert not backlog
     assert backlog.take() is None
     call.read_more(1)
@@ -240,6 +240,182 @@ def test_the_oldest_map_is_given_first(backlog):
     first, second = add_map(backlog, 1), add_map(backlog, 1)
     first.id, second.id = 21, 22
     assert [backlog.give().map_id for _ in range(2)] == [21, 22]
+
+
+# -- gifts in large pools --------------------------------------------------
+
+
+@pytest.mark.parametrize("workers, aim_s", [
+    (1, GIFT_S), (4, GIFT_S), (5000, 5000 * GIFT_COST_S),
+])
+def test_gifts_grow_with_the_pool(workers, aim_s):
+    backlog = Backlog(workers)
+    assert backlog.gift_s == pytest.approx(aim_s)
+    backlog.estimates.learn("abs", aim_s / 20.5)
+    add_own(backlog, 100 * workers)
+    assert len(backlog.give()) == 20
+
+
+def test_the_items_of_a_map_are_given_by_the_same_measure():
+    backlog = Backlog(300)
+    call = MapCall(5, 1, abs, range(100_000), False, workers=300)
+    call.learn(backlog.gift_s / 20.5)
+    backlog.maps.append(call)
+    assert len(backlog.give()) == 20
+
+
+# -- gifts for several workers ---------------------------------------------
+
+
+@pytest.mark.parametrize("takers", [1, 2, 5])
+def test_unmeasured_tasks_for_several_are_one_for_each(backlog, takers):
+    add_own(backlog, 1000)
+    add_foreign(backlog, *[2] * 1000)
+    assert len(backlog.give(takers)) == takers  # of others
+    backlog.foreign.clear()
+    assert len(backlog.give(takers)) == takers
+
+
+@pytest.mark.parametrize("takers", [1, 2, 5])
+def test_bundles_for_several_are_so_many_times_as_large(backlog, takers):
+    add_own(backlog, 1000)
+    backlog.estimates.learn("abs", GIFT_S / 20)
+    assert [task.number for task in backlog.give(takers)] == list(range(1, 20 * takers + 1))
+
+
+def test_no_bundle_is_more_than_there_is(backlog):
+    tasks = add_own(backlog, 3)
+    assert backlog.give(5) == tasks
+    tasks = add_foreign(backlog, 2, 2, 2)
+    assert backlog.give(5) == tasks
+    assert backlog.give(5) is None
+
+
+@pytest.mark.parametrize("takers", [1, 2, 5])
+def test_items_for_several(backlog, takers):
+    call = add_map(backlog, 1000, chunksize=None)
+    assert len(backlog.give(takers)) == takers
+    call.learn(GIFT_S / 20)
+    assert len(backlog.give(takers)) == 20 * takers
+
+
+@pytest.mark.parametrize("takers, given, kept", [(1, 6, 6), (2, 8, 4), (3, 9, 3), (11, 11, 1)])
+def test_takers_and_giver_get_equal_shares_of_a_chunk(backlog, takers, given, kept):
+    chunk = add_chunk(backlog, 12, GIFT_S)
+    chunk.start = 100
+    gift = backlog.give(takers)
+    assert (gift.start, len(gift)) == (100, given)
+    [rest] = backlog.chunks
+    assert (rest.start, len(rest)) == (100 + given, kept)
+
+
+def test_a_short_chunk_is_divided_among_several(backlog):
+    add_chunk(backlog, 12, GIFT_S / 1000)
+    assert len(backlog.give(2)) == 8
+
+
+@pytest.mark.parametrize("takers", [1, 3])
+def test_a_single_item_is_given_to_one_of_several(backlog, takers):
+    add_chunk(backlog, 1, 100 * GIFT_S)
+    assert backlog.give(takers).args() == [0]
+    assert not backlog
+
+
+# -- what is sooner run than sent ------------------------------------------
+
+
+def make_light(call):
+    call.learn_here(LIGHT_S / 2)
+    assert call.light
+
+
+def test_light_items_are_kept(backlog):
+    call = add_map(backlog, 100)
+    make_light(call)
+    assert not backlog.more_than(0, thrifty=True)
+    assert backlog.give(thrifty=True) is None
+    assert call.remaining == 100
+    assert backlog.more_than(99)
+    assert backlog.give().map_id == call.id
+
+
+def test_all_but_light_items_is_given(backlog):
+    light, heavy = add_map(backlog, 100), add_map(backlog, 2)
+    light.id, heavy.id = 21, 22
+    make_light(light)
+    [task] = add_own(backlog, 1)
+    assert backlog.more_than(2, thrifty=True)
+    assert not backlog.more_than(3, thrifty=True)
+    given = [backlog.give(thrifty=True) for _ in range(4)]
+    assert [chunk.map_id for chunk in given[:2]] == [22, 22]
+    assert given[2:] == [[task], None]
+    assert backlog.give().map_id == 21
+
+
+def test_light_items_are_run(backlog):
+    make_light(add_map(backlog, 100))
+    assert backlog
+    assert backlog.take() is not None
+
+
+# -- the oldest own tasks --------------------------------------------------
+
+
+def test_a_bundle_of_own_tasks_has_one_parent(backlog):
+    backlog.estimates.learn("abs", 1e-9)
+    first = add_own(backlog, 2, first=1, parent=7)
+    second = add_own(backlog, 1, first=3, parent=8)
+    third = add_own(backlog, 60, first=4, parent=7)
+    assert backlog.give() == first
+    assert list(backlog.own.values()) == second + third
+    assert backlog.give() == second
+    assert backlog.give() == third[:7]  # a fair share
+    assert list(backlog.own.values()) == third[7:]
+
+
+def test_a_bundle_ends_before_a_task_that_must_travel_alone(backlog):
+    tasks = add_own(backlog, 40)
+    backlog.estimates.learn("abs", 1e-9)
+    backlog.alone.add(3)
+    assert backlog.give(2) == tasks[:2]
+    assert backlog.give(2) == [tasks[2]]
+    assert backlog.give(2) == tasks[3:11]
+
+
+@pytest.mark.parametrize("count", [LISTED_MIN - 1, LISTED_MIN, LISTED_MIN + 1, 30 * LISTED_MIN])
+def test_tasks_are_given_in_order_while_others_run(backlog, count):
+    """Their ids are listed many at a time; some have gone when it is their turn."""
+    tasks = add_own(backlog, count)
+    gone = set()
+    given = []
+    for at, task in enumerate(tasks):
+        if at % 7 == 0:
+            [one] = backlog.give() or [None]
+            given.append(one)
+        if at % 3 == 0 and backlog.claim(task):
+            gone.add(task)
+        if at % 5 == 0:
+            gone.add(backlog.take())
+    given += [one for [one] in iter(backlog.give, None)]
+    given = [one for one in given if one is not None]
+    assert given == sorted(given, key=lambda task: task.number)
+    assert not gone & set(given)
+    assert gone | set(given) - {None} >= set(tasks)
+
+
+def test_tasks_that_come_after_the_listing_are_given_too(backlog):
+    tasks = add_own(backlog, 3)
+    given = backlog.give()
+    tasks += add_own(backlog, 3, first=4)
+    given += [one for [one] in iter(backlog.give, None)]
+    assert given == tasks
+
+
+def test_a_task_that_came_back_is_given_again(backlog):
+    tasks = add_own(backlog, 3)
+    assert backlog.give() == tasks[:1]
+    backlog.own[1] = tasks[0]
+    assert sorted(task.number for [task] in iter(backlog.give, None)) == [1, 2, 3]
 
 
 # -- estimates of what comes next ------------------------------------------

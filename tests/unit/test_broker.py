@@ -96,6 +96,18 @@ def test_offers_that_got_nobody_stand():
     assert broker.handle(4, Request((4,))) == [(2, Grant((4,)))]
 
 
+def test_the_oldest_of_many_offers_are_used():
+    broker = Broker(10_000)
+    for giver in range(1, 9000):
+        broker.handle(giver, Offer())
+    sends = broker.handle(9001, Request((9001, 2, 9002)))
+    assert [giver for giver, _ in sends] == [1, 2, 3]
+    assert sorted(grant.workers for _, grant in sends) == [(2,), (9001,), (9002,)]
+    # The others stand; so does that of a giver that is the only one idle.
+    assert broker.handle(4, Request((4,))) == [(5, Grant((4,)))]
+    assert broker.handle(9003, Request((9003,))) == [(4, Grant((9003,)))]
+
+
 def test_an_offer_from_the_only_idle_worker_stays():
     broker = Broker(4)
     broker.handle(1, Request((1,)))

@@ -384,6 +384,61 @@ def test_map_that_is_dropped_runs_no_more():
     assert len(ran) < 1000
 
 
+@pytest.mark.parametrize("verb", [futures.map, futures.map_as_completed])
+@pytest.mark.parametrize("buffersize", [None, 3])
+def test_map_returns_an_iterator_that_can_be_closed(verb, buffersize):
+    ran = []
+    results = verb(lambda n: ran.append(n) or n, range(1000), chunksize=5, buffersize=buffersize)
+    assert isinstance(results, futures.MapResults)
+    assert iter(results) is results
+    assert [next(results), next(results)] == [0, 1]
+    results.close()
+    assert list(results) == []
+    with pytest.raises(StopIteration):
+        next(results)
+    results.close()
+    futures.submit(abs, 1).result()
+    assert len(ran) < 20
+
+
+@pytest.mark.parametrize("verb", [futures.map, futures.map_as_completed])
+def test_map_closed_before_its_first_result_runs_nothing(verb, scheduler):
+    ran = []
+    results = verb(ran.append, range(10))
+    results.close()
+    assert list(results) == []
+    assert scheduler.serve() == 0  # all that is left
+    assert ran == []
+
+
+@pytest.mark.parametrize("verb", [futures.map, futures.map_as_completed])
+def test_map_closed_after_its_end_and_after_an_error(verb):
+    results = verb(abs, [1, 2])
+    assert list(results) == [1, 2]
+    results.close()
+    results = verb(fail, [Boom()])
+    with pytest.raises(Boom):
+        next(results)
+    results.close()
+    assert list(results) == []
+
+
+def test_map_close_lets_go_of_results_that_were_not_taken():
+    made = []
+
+    def make(n):
+        thing = Thing()
+        made.append(weakref.ref(thing))
+        return thing
+
+    results = futures.map(make, range(10), chunksize=10)
+    first = next(results)
+    assert len(made) == 10
+    results.close()
+    gc.collect()
+    assert [ref() for ref in made] == [first] + [None] * 9
+
+
 def test_map_after_an_error_runs_no_more():
     ran = []
 

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi.mapcall import CHUNK_S, Chunk, Failed, MapCall
+from scoop_mpi.mapcall import LIGHT_S, Chunk, Failed, MapCall
+
+CHUNK_S = 0.003
+"""Seconds of work to aim at in a chunk, if it matters."""
 
 
 class Boom(Exception):
@@ -43,7 +46,7 @@ def deliver(call, chunk, elapsed_s=0.0):
 
 
 def run_all(call):
-    while (chunk := call.cut()) is not None:
+    while (chunk := call.cut(CHUNK_S)) is not None:
         chunk.run(tick())
         deliver(call, chunk)
 
@@ -220,6 +223,22 @@ def test_one_item_is_not_split():
     assert (chunk.start, chunk.stop, chunk.args()) == (3, 4, [5])
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+@pytest.mark.parametrize("count", [1, 2, 6, 7, 8])
+def test_a_chunk_is_split_anywhere(size, count):
+    parts = make_chunk(range(size), start=20).split(count)
+    assert (parts[1] is None) == (count >= size)
+    ranges = [(part.start, part.stop) for part in parts if part is not None]
+    assert ranges == [(20, 20 + min(count, size)), (20 + count, 20 + size)][:len(ranges)]
+    assert [arg for part in parts if part is not None for arg in part.args()] == list(range(size))
+
+
+def test_a_part_of_a_range_is_split():
+    call = MapCall(7, 1, abs, range(10, 20), False, workers=2, chunksize=6)
+    first, second = call.cut(CHUNK_S).split(4)
+    assert (first.args(), second.args()) == ([10, 11, 12, 13], [14, 15])
+
+
 def test_parts_keep_what_they_belong_to():
     chunk = Chunk(4, 9, pow, True, 0, [(1, 2)] * 4, 0.25)
     for part in (*chunk.split(2), ):
@@ -231,26 +250,26 @@ def test_parts_keep_what_they_belong_to():
 
 
 def test_the_first_chunk_is_one_item():
-    assert len(make_call(range(1000)).cut()) == 1
+    assert len(make_call(range(1000)).cut(CHUNK_S)) == 1
 
 
 def test_chunks_aim_at_a_time():
     call = make_call(range(1_000_000), workers=1)
     call.learn(CHUNK_S / 20)
-    assert len(call.cut()) == 20
+    assert len(call.cut(CHUNK_S)) == 20
 
 
 def test_chunks_of_slow_items_are_single():
     call = make_call(range(1000))
     call.learn(10 * CHUNK_S)
-    assert len(call.cut()) == 1
+    assert len(call.cut(CHUNK_S)) == 1
 
 
 def test_no_chunk_is_more_than_a_fair_share():
     call = make_call(range(1000), workers=5)
     call.learn(1e-9)
     sizes = []
-    while (chunk := call.cut()) is not None:
+    while (chunk := call.cut(CHUNK_S)) is not None:
         sizes.append(len(chunk))
     assert sum(sizes) == 1000
     assert sizes[0] == 1000 // (2 * 5)
@@ -264,11 +283,68 @@ def test_no_chunk_is_more_than_a_fair_share():
 def test_a_given_chunksize(chunksize, sizes):
     call = make_call(range(7), chunksize=chunksize)
     call.learn(1e-9)
-    chunks = list(iter(call.cut, None))
+    chunks = list(iter(lambda: call.cut(CHUNK_S), None))
     assert [len(chunk) for chunk in chunks] == sizes
     assert [chunk.start for chunk in chunks] == list(
         itertools.accumulate([0, *sizes[:-1]]))
     assert [arg for chunk in chunks for arg in chunk.args()] == list(range(7))
+
+
+@pytest.mark.parametrize("takers", [1, 2, 5])
+def test_chunks_for_several_are_so_many_times_as_large(takers):
+    call = make_call(range(1000))
+    assert len(call.cut(1.0, takers)) == takers
+    call.learn(1.0)
+    assert len(call.cut(20.0, takers)) == 20 * takers
+    call = make_call(range(1000), chunksize=3)
+    assert len(call.cut(1.0, takers)) == 3 * takers
+
+
+def test_no_chunk_for_several_is_more_than_is_left():
+    call = make_call(range(10))
+    call.cut(CHUNK_S)
+    chunk = call.cut(1.0, 50)
+    assert (chunk.start, chunk.stop) == (1, 10)
+    assert call.cut(1.0, 50) is None
+
+
+def test_a_chunk_aims_at_the_time_it_is_asked_for():
+    call = make_call(range(1_000_000), workers=1)
+    call.learn(CHUNK_S / 20)
+    assert len(call.cut(2 * CHUNK_S)) == 40
+
+
+def test_items_are_light_if_they_take_little_time_here():
+    call = make_call(range(100))
+    assert not call.light  # not known
+    call.learn(LIGHT_S / 100)
+    assert not call.light  # not known here
+    call.learn_here(2 * LIGHT_S)
+    assert not call.light
+    call.learn_here(LIGHT_S / 2)
+    assert call.light
+    assert call.cut(CHUNK_S).light
+
+
+def test_light_items_grow_heavy_step_by_step():
+    """One chunk that lost its core means nothing; several do."""
+    call = make_call(range(100))
+    call.learn_here(LIGHT_S / 6)
+    light = []
+    for _ in range(4):
+        call.learn_here(1.0)
+        light.append(call.light)
+    assert light == [True, True, False, False]
+    assert not call.cut(CHUNK_S).light
+    call.learn_here(LIGHT_S / 6)  # and are light again at once
+    assert call.light
+
+
+def test_a_measurement_of_nothing_makes_nothing_light():
+    """A coarse clock says so; it is as good as none."""
+    call = make_call(range(100))
+    call.learn_here(0.0)
+    assert not call.light
 
 
 def test_the_estimate_follows_what_is_measured():
@@ -283,12 +359,12 @@ def test_the_estimate_follows_what_is_measured():
 def test_chunks_carry_the_estimate():
     call = make_call(range(100))
     call.learn(0.125)
-    assert call.cut().estimate_s == 0.125
+    assert call.cut(CHUNK_S).estimate_s == 0.125
 
 
 def test_nothing_to_cut():
     call = make_call([])
-    assert call.cut() is None
+    assert call.cut(CHUNK_S) is None
     assert (call.remaining, call.unfinished, call.exhausted) == (0, 0, True)
 
 
@@ -297,7 +373,7 @@ def test_an_item_is_cut_once_by_many_threads():
     cut = [[] for _ in range(4)]
 
     def take(mine):
-        while (chunk := call.cut()) is not None:
+        while (chunk := call.cut(CHUNK_S)) is not None:
             mine.append(chunk.start)
 
     threads = [threading.Thread(target=take, args=(mine,)) for mine in cut]
@@ -320,7 +396,7 @@ def test_results_in_order():
 
 def test_results_out_of_order():
     call = make_call(range(10), chunksize=3)
-    chunks = list(iter(call.cut, None))
+    chunks = list(iter(lambda: call.cut(CHUNK_S), None))
     for chunk in reversed(chunks):
         chunk.run(tick())
         deliver(call, chunk)
@@ -339,11 +415,11 @@ def test_those_who_wait_are_told():
 
 def test_an_error_ends_the_cutting():
     call = make_call(range(10), chunksize=2)
-    first, second = call.cut(), call.cut()
+    first, second = call.cut(CHUNK_S), call.cut(CHUNK_S)
     second.func = lambda n: fail(Boom())
     second.run(tick())
     deliver(call, second)
-    assert call.cut() is None
+    assert call.cut(CHUNK_S) is None
     assert call.exhausted
     assert call.unfinished == 2
     first.run(tick())
@@ -365,7 +441,7 @@ def test_an_error_in_the_middle_of_a_chunk():
 
 def test_two_errors():
     call = make_call([Boom("a"), Boom("b")], fail, chunksize=1)
-    first, second = call.cut(), call.cut()
+    first, second = call.cut(CHUNK_S), call.cut(CHUNK_S)
     for chunk in (second, first):
         chunk.run(tick())
         deliver(call, chunk)
@@ -375,7 +451,7 @@ def test_two_errors():
 
 def test_an_empty_outcome_changes_nothing():
     call = make_call(range(3), chunksize=3)
-    chunk = call.cut()
+    chunk = call.cut(CHUNK_S)
     rest = chunk.take_rest()
     chunk.run(tick())
     deliver(call, chunk)
@@ -389,14 +465,14 @@ def test_an_empty_outcome_changes_nothing():
 def test_nothing_arrives_after_close():
     told = []
     call = make_call(range(10), chunksize=2)
-    chunk = call.cut()
+    chunk = call.cut(CHUNK_S)
     call.on_arrival = lambda: told.append(1)
     call.close()
     assert (call.unfinished, call.remaining, call.exhausted) == (0, 0, True)
     chunk.run(tick())
     deliver(call, chunk)
     assert (call.results, call.unfinished, told) == ({}, 0, [])
-    assert call.cut() is None
+    assert call.cut(CHUNK_S) is None
 
 
 def test_close_twice_and_after_the_end():
@@ -409,7 +485,7 @@ def test_close_twice_and_after_the_end():
 
 def test_a_chunk_is_made_again():
     call = make_call(range(10, 20), chunksize=5)
-    lost = call.cut()
+    lost = call.cut(CHUNK_S)
     again = call.chunk(lost.start, len(lost))
     assert again.args() == [10, 11, 12, 13, 14]
     assert call.chunk(3, 1).args() == [13]
@@ -434,13 +510,13 @@ def test_buffersize_bounds_what_is_read():
 
 def test_more_is_read_as_it_is_asked_for():
     call = make_call(range(5), buffersize=3, chunksize=10)
-    assert len(call.cut()) == 3
-    assert call.cut() is None
+    assert len(call.cut(CHUNK_S)) == 3
+    assert call.cut(CHUNK_S) is None
     call.read_more(1)
     assert (call.unfinished, call.remaining, call.exhausted) == (4, 1, False)
     call.read_more(5)
     assert (call.unfinished, call.remaining, call.exhausted) == (5, 2, True)
-    assert call.cut().args() == [3, 4]
+    assert call.cut(CHUNK_S).args() == [3, 4]
 
 
 def test_nothing_is_read_after_the_end():
@@ -459,7 +535,7 @@ def test_nothing_is_read_after_the_end():
 def test_nothing_is_read_after_close_or_an_error(end):
     inputs = itertools.count()
     call = make_call(inputs, buffersize=2, chunksize=1)
-    call.cut()
+    call.cut(CHUNK_S)
     end(call)
     call.read_more(5)
     assert next(inputs) == 2
@@ -485,21 +561,21 @@ def test_items_are_let_go_when_their_results_are_in():
 
     call = make_call(items(), id, chunksize=100)
     for _ in range(150):
-        chunk = call.cut()
+        chunk = call.cut(CHUNK_S)
         chunk.run(tick())
         deliver(call, chunk)
     del chunk
     gc.collect()
     alive = sum(ref() is not None for ref in seen)
     assert alive < 5000 + 2 * 4096
-    assert call.cut().start == 15_000
+    assert call.cut(CHUNK_S).start == 15_000
     assert call.unfinished == 5000
 
 
 def test_items_are_not_let_go_while_an_earlier_one_is_out():
     call = make_call(range(20_000), chunksize=1000)
-    first = call.cut()
-    while (chunk := call.cut()) is not None:
+    first = call.cut(CHUNK_S)
+    while (chunk := call.cut(CHUNK_S)) is not None:
         chunk.run(tick())
         deliver(call, chunk)
     assert call.chunk(0, 1000).args() == list(range(1000))
@@ -509,12 +585,46 @@ def test_items_are_not_let_go_while_an_earlier_one_is_out():
     assert in_order(call) == list(range(20_000))
 
 
+def test_a_range_is_not_copied():
+    count = 10**12
+    call = MapCall(7, 1, abs, range(-count, 0), False, workers=2, chunksize=2)
+    assert (call.remaining, call.unfinished) == (count, count)
+    chunk = call.cut(CHUNK_S)
+    assert len(chunk) == 2
+    chunk.run(tick())
+    assert chunk.values == [count, count - 1]
+    deliver(call, chunk)
+    assert call.unfinished == count - 2
+    assert call.chunk(count - 1, 1).args() == [-1]
+    call.close()
+    assert (call.remaining, call.cut(CHUNK_S)) == (0, None)
+
+
+@pytest.mark.parametrize("inputs", [range(20_000), list(range(20_000))], ids=["range", "list"])
+def test_items_are_let_go_when_half_are_done(inputs):
+    call = MapCall(7, 1, abs, inputs, False, workers=2, chunksize=100)
+    kept = []
+    while (chunk := call.cut(CHUNK_S)) is not None:
+        again = call.chunk(chunk.start, 3).args()
+        assert again == list(range(chunk.start, chunk.start + 3))
+        chunk.run(tick())
+        deliver(call, chunk)
+        kept.append(len(call._items))
+    # Nothing is copied before half of it can be let go.
+    assert kept[:100] == [20_000] * 100
+    assert kept[100] == 9900
+    assert kept[149] == 9900
+    assert kept[150] == 4900
+    assert kept[-1] <= 4900
+    assert in_order(call) == list(range(20_000))
+
+
 def test_endless_inputs_take_no_more_and_more_memory():
     call = make_call(itertools.count(), buffersize=10)
     position = 0
     for _ in range(30_000):
         while position not in call.results:
-            chunk = call.cut()
+            chunk = call.cut(CHUNK_S)
             chunk.run(tick())
             deliver(call, chunk)
         values = call.results.pop(position)
@@ -553,7 +663,7 @@ def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize
         if steps == close_at:
             call.close()
         action = choose.choice(["cut", "run", "deliver", "split", "read", "again"])
-        if action == "cut" and (chunk := call.cut()) is not None:
+        if action == "cut" and (chunk := call.cut(CHUNK_S)) is not None:
             out.append(chunk)
         elif action == "run" and out:
             running.append(out.pop(choose.randrange(len(out))))

@@ -347,7 +347,7 @@ def test_plain_results_of_tasks_need_no_record(here, there):
     tasks = [run(n, abs, -n, elapsed_s=0.5) for n in range(1, 9)]
     message = over_the_wire(there.pack_results(tasks, []))
     assert message.ids == tuple(range(1, 9))
-    assert here.unpack_values(message) == list(range(1, 9))
+    assert list(message.values) == list(range(1, 9))
     assert here.unpack_records(message) == []
     assert message.elapsed_s == 0.5
 
@@ -361,7 +361,7 @@ def test_results_of_tasks_of_every_kind(here, there):
     outcomes = [outcome_of_task(one) for one in tasks if one not in plain]
     outcomes.append(Outcome(9, 0, 0.0, [1], None, 1))
     message = over_the_wire(there.pack_results(plain, [there.record(one) for one in outcomes]))
-    assert dict(zip(message.ids, here.unpack_values(message))) == {1: 1, 6: "7"}
+    assert dict(zip(message.ids, message.values)) == {1: 1, 6: "7"}
     records = {record.id: record for record in here.unpack_records(message)}
     assert set(records) == {2, 3, 4, 5, 9}
     assert records[2].value == ["a", "b"]

@@ -166,8 +166,9 @@ class FakeEndpoint:
         self.crowded = crowded
         self.transferring = lambda: transferring
 
-    def sleep(self, seconds):
-        time.sleep(seconds)
+    def sleep(self, seconds, calling):
+        with calling:
+            time.sleep(seconds)
 
 
 @pytest.mark.parametrize("all_can_ring", [False, True])

@@ -1,0 +1,617 @@
+"""What a worker says to the others: when it asks, what it gives to whom, whom it holds."""
+
+from collections import deque
+
+import pytest
+
+from scoop_mpi import trader as module
+from scoop_mpi.backlog import Backlog
+from scoop_mpi.codec import Codec
+from scoop_mpi.future import SENT, ForeignTask, Future
+from scoop_mpi.mapcall import LIGHT_S, MapCall
+from scoop_mpi.messages import (
+    BROKER, Chunk, Grant, Offer, Rejected, Request, Results, Tasks,
+)
+from scoop_mpi.parcels import Parcels
+from scoop_mpi.scheduler import POLL_PATIENCE_S, Scheduler
+from scoop_mpi.trader import (
+    HOLD_S, PREFETCH_S, RATION_MAX_S, RATION_S, SMALL_GIFT_S, WITH_RESULTS_S, Trader,
+)
+from scoop_mpi.transport.memory import Network
+
+
+class Pool:
+    """Traders of a pool, without any scheduler; the test is the broker."""
+
+    def __init__(self, workers):
+        self.network = Network(workers + 1, 0)
+        self.traders = [
+            Trader(self.network.endpoint(rank), Parcels(Codec(), rank), Backlog(workers))
+            for rank in range(1, workers + 1)
+        ]
+        self.created = 0
+
+    def __getitem__(self, rank):
+        return self.traders[rank - 1]
+
+    def backlog(self, rank):
+        return self[rank]._backlog
+
+    def submit(self, rank, count, func=abs):
+        """Makes tasks on a rank."""
+        tasks = []
+        for _ in range(count):
+            self.created += 1
+            tasks.append(Future(self.created, func, (-self.created,), None))
+            self.backlog(rank).own[self.created] = tasks[-1]
+        return tasks
+
+    def grant(self, rank, *workers):
+        self.network.endpoint(BROKER).send(rank, Grant(workers))
+
+    def deliver(self):
+        while self.network.deliver_one() is not None:
+            pass
+
+    def look(self, rank, now=1.0, share=True, **options):
+        """All that has been sent arrives, and a rank deals with what is for it."""
+        self.deliver()
+        self[rank].exchange(now, 0, share, **options)
+        self[rank].take_in()
+
+    def settle(self, *ranks):
+        """Looks at the network on these ranks until all is quiet."""
+        length = -1
+        while length != len(self.network.log):
+            length = len(self.network.log)
+            for rank in ranks:
+                self.look(rank)
+
+    def run(self, rank, elapsed_s=0.0):
+        """Runs all tasks of others that a rank has, and reports them."""
+        foreign = self.backlog(rank).foreign
+        while foreign:
+            task = foreign.popleft()
+            task.run()
+            task.elapsed_s = elapsed_s
+            self[rank].report_task(task)
+
+    def sent(self, kind):
+        """(sender, receiver, message) of one kind, so far."""
+        return [entry for entry in self.network.log if isinstance(entry[2], kind)]
+
+    def requests(self, rank):
+        """What a rank has said about who wants work: (to whom, who)."""
+        return [(dest, message.workers) for source, dest, message in self.sent(Request)
+                if source == rank]
+
+
+@pytest.fixture
+def pool():
+    return Pool(3)
+
+
+@pytest.fixture
+def few_gifts(monkeypatch):
+    """As if thousands of workers asked."""
+    monkeypatch.setattr(module, "SERVED_ONE_BY_ONE", 1)
+    monkeypatch.setattr(module, "GIFTS_AT_ONCE", 2)
+
+
+def feed(pool, giver, taker, count=1):
+    """A worker that has asked the broker gets some new tasks of another."""
+    tasks = pool.submit(giver, count)
+    pool[taker].ask()
+    for _ in tasks:
+        pool.grant(giver, taker)
+        pool.look(giver)
+    pool.look(taker)
+    assert len(pool.backlog(taker).foreign) == count
+    return tasks
+
+
+# -- results that ask ------------------------------------------------------
+
+
+def test_results_ask_for_more(pool):
+    feed(pool, 1, 2)
+    pool.run(2)
+    pool.look(2)
+    [(source, dest, results)] = pool.sent(Results)
+    assert (source, dest, results.asks) == (2, 1, True)
+    # It is asked for once: not by itself, too.
+    pool[2].ask()
+    assert pool.requests(2) == [(BROKER, (2,))]
+
+
+def test_whoever_asks_with_results_is_given_more(pool):
+    feed(pool, 1, 2)
+    pool.run(2)
+    pool.look(2)
+    pool.submit(1, 1)
+    pool.look(1)
+    assert [dest for source, dest, _ in pool.sent(Tasks)] == [2, 2]
+    assert not pool.requests(1)
+
+
+def test_whoever_asks_with_results_is_handed_on_if_nothing_is_left(pool):
+    feed(pool, 1, 2)
+    pool.run(2)
+    pool.look(2)
+    pool.look(1)
+    assert pool.requests(1) == [(BROKER, (2,))]
+
+
+def test_results_do_not_ask_twice(pool):
+    feed(pool, 1, 2)
+    pool[2].ask()
+    pool.run(2)
+    pool.look(2)
+    assert [results.asks for _, _, results in pool.sent(Results)] == [False]
+    assert pool.requests(2) == [(BROKER, (2,)), (1, (2,))]
+
+
+def test_results_do_not_ask_while_there_is_work(pool):
+    feed(pool, 1, 2, count=2)
+    pool.backlog(2).estimates.learn("abs", 1.0)  # else it is little work
+    second = pool.backlog(2).foreign.pop()
+    pool.run(2)
+    pool.backlog(2).foreign.append(second)
+    pool.look(2, share=False)
+    pool.run(2)
+    pool.look(2)
+    assert [results.asks for _, _, results in pool.sent(Results)] == [False, True]
+
+
+def test_results_to_others_than_the_giver_do_not_ask(pool):
+    """Rank 2 gives a task of rank 1 to rank 3."""
+    feed(pool, 1, 2)
+    pool[3].ask()
+    pool.grant(2, 3)
+    pool.look(2)
+    pool.look(3)
+    pool.run(3)
+    pool.look(3)
+    [(source, dest, results)] = pool.sent(Results)
+    assert (source, dest, results.asks) == (3, 1, False)
+    pool[3].ask()
+    assert pool.requests(3) == [(BROKER, (3,)), (2, (3,))]
+
+
+@pytest.mark.parametrize("takes_s, asks", [
+    (0.0, False), (WITH_RESULTS_S / 2, False), (WITH_RESULTS_S * 2, True),
+    (PREFETCH_S / 2, True), (PREFETCH_S * 2, False),
+])
+def test_what_is_asked_for_ahead(pool, takes_s, asks):
+    """Not while there is much to do, nor if the results can ask soon."""
+    pool[2].ask_ahead(takes_s)
+    assert pool.requests(2) == [(BROKER, (2,))] * asks
+
+
+# -- small gifts are rationed ----------------------------------------------
+
+
+def test_rations_grow_while_gifts_turn_out_small(pool):
+    seen = [pool[1].ration_s]
+    for _ in range(8):
+        feed(pool, 1, 2)
+        pool.run(2, SMALL_GIFT_S / 2)
+        pool.look(2)
+        pool.look(1)
+        seen.append(pool[1].ration_s)
+    assert seen == [min(RATION_S * 2**n, RATION_MAX_S) for n in range(9)]
+    assert seen[-1] == seen[-2] == RATION_MAX_S
+    feed(pool, 1, 2)
+    pool.run(2, SMALL_GIFT_S)
+    pool.look(2)
+    pool.look(1)
+    assert pool[1].ration_s == RATION_S
+
+
+def test_many_small_tasks_at_once_are_no_small_gift(pool):
+    feed(pool, 1, 2, count=5)
+    pool.run(2, SMALL_GIFT_S / 4)
+    pool.look(2)
+    pool.look(1)
+    assert pool[1].ration_s == RATION_S
+
+
+@pytest.mark.parametrize("estimate_s, small", [
+    (0.0, False), (SMALL_GIFT_S / 2, True), (SMALL_GIFT_S, False),
+])
+def test_a_small_gift_is_noticed(pool, estimate_s, small):
+    if estimate_s:
+        pool.backlog(1).estimates.learn("abs", estimate_s)
+    feed(pool, 1, 2)
+    assert pool[1].small_gift is small
+
+
+# -- who asks right after a gift -------------------------------------------
+
+
+def gave_to_2_and_3_asks(pool):
+    feed(pool, 1, 2)
+    pool[3].ask()
+    pool.grant(1, 3)
+
+
+def test_who_asks_right_after_a_gift_is_held(pool):
+    gave_to_2_and_3_asks(pool)
+    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    assert pool.requests(1) == []
+    # ... and gets the next.
+    pool.submit(1, 1)
+    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    assert [dest for _, dest, _ in pool.sent(Tasks)] == [2, 3]
+
+
+def test_who_was_held_is_handed_on_later(pool):
+    gave_to_2_and_3_asks(pool)
+    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    pool.look(1, 1.0 + HOLD_S * 2, hold=True)
+    assert pool.requests(1) == [(BROKER, (3,))]
+    pool.look(1, 1.0 + HOLD_S * 3, hold=True)
+    assert pool.requests(1) == [(BROKER, (3,))]
+
+
+def test_who_was_held_is_handed_on_once_this_rank_has_other_things_to_do(pool):
+    gave_to_2_and_3_asks(pool)
+    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    pool.look(1, 1.0 + HOLD_S / 2)
+    assert pool.requests(1) == [(BROKER, (3,))]
+
+
+def test_nobody_is_held_by_whom_has_given_nothing(pool):
+    pool[3].ask()
+    pool.grant(1, 3)
+    pool.look(1, hold=True)
+    assert pool.requests(1) == [(BROKER, (3,))]
+
+
+# -- what is given away ----------------------------------------------------
+
+
+def light_map(pool):
+    call = MapCall(pool.created + 1, 1, abs, range(1000), False, workers=3)
+    call.learn_here(LIGHT_S / 2)
+    pool[1].open_map(call)
+    return call
+
+
+def test_light_items_are_neither_offered_nor_given(pool):
+    light_map(pool)
+    pool[2].ask()
+    pool.grant(1, 2)
+    pool.look(1, thrifty=True)
+    assert not pool.sent(Chunk)
+    assert pool.requests(1) == [(BROKER, (2,))]
+    assert not pool.sent(Offer)
+    pool.look(1)
+    assert len(pool.sent(Offer)) == 1
+
+
+def test_a_chunk_run_here_tells_if_its_items_are_light(pool):
+    call = MapCall(1, 1, abs, range(1000), False, workers=3)
+    pool[1].open_map(call)
+    chunk = call.cut(1.0)
+    chunk.run(lambda: 0.0)
+    chunk.elapsed_s = LIGHT_S / 2
+    pool[1].report_chunk(chunk)
+    assert call.light
+
+
+# -- gifts for several -----------------------------------------------------
+
+
+def test_gifts_are_for_one_each_if_few_ask():
+    pool = Pool(6)
+    pool.submit(1, 5)
+    pool.grant(1, 2, 3, 4, 5, 6)
+    pool.look(1)
+    assert [(dest, len(tasks.ids), tasks.giver, tasks.onward)
+            for _, dest, tasks in pool.sent(Tasks)] == [(n, 1, 1, ()) for n in range(2, 7)]
+
+
+@pytest.mark.parametrize("asking, each", [(64, 1), (65, 5), (160, 10), (1000, 63)])
+def test_for_how_many_a_gift_is(asking, each):
+    assert module._takers_of_a_gift(asking) == each
+    assert each == 1 or -(-asking // each) <= module.GIFTS_AT_ONCE
+
+
+def test_many_who_ask_share_gifts(few_gifts):
+    """Each passes on what is for others, and all ask the giver for more."""
+    pool = Pool(8)
+    tasks = pool.submit(1, 7)
+    pool.grant(1, *range(2, 9))
+    pool.look(1)
+    # 7 ask: a gift for 4 of them; then 3 ask: a gift for 2; then the last one.
+    assert [(dest, len(gift.ids), gift.onward) for _, dest, gift in pool.sent(Tasks)] == [
+        (2, 4, (3, 4, 5)), (6, 2, (7,)), (8, 1, ()),
+    ]
+    pool.settle(*range(2, 9))
+    assert [len(pool.backlog(rank).foreign) for rank in range(2, 9)] == [1] * 7
+    assert {gift.giver for _, _, gift in pool.sent(Tasks)} == {1}
+    for rank in range(2, 9):
+        pool.run(rank)
+    pool.settle(*range(2, 9))
+    assert [(dest, results.asks) for _, dest, results in pool.sent(Results)] == [(1, True)] * 7
+    pool.settle(1)
+    assert [task.result() for task in tasks] == list(range(1, 8))
+    assert pool.requests(1) == [(BROKER, tuple(range(2, 9)))]
+
+
+def test_items_are_passed_on(few_gifts):
+    pool = Pool(5)
+    call = MapCall(1, 1, abs, range(-9, 0), False, workers=4)
+    pool[1].open_map(call)
+    pool.grant(1, 2, 3, 4, 5)
+    pool.look(1)
+    pool.settle(2, 3, 4, 5)
+    chunks = [pool.backlog(rank).chunks for rank in range(2, 6)]
+    assert all(chunks)
+    items = sorted(item for held in chunks for chunk in held for item in chunk.args())
+    assert items == list(range(-9, 0))[:len(items)]
+    for _, _, chunk in pool.sent(Chunk):
+        assert (chunk.owner, chunk.giver) == (1, 1)
+
+
+def test_no_more_come_with_a_gift_than_it_has_tasks(few_gifts):
+    pool = Pool(8)
+    pool.submit(1, 2)
+    pool.grant(1, *range(2, 9))
+    pool.look(1)
+    assert [(dest, gift.onward) for _, dest, gift in pool.sent(Tasks)] == [(2, (3,))]
+    assert pool.requests(1) == [(BROKER, (4, 5, 6, 7, 8))]
+
+
+class Unpicklable:
+    """Travels to nobody."""
+
+    def __reduce__(self):
+        raise TypeError("not this one")
+
+
+def test_those_who_came_with_less_than_was_meant_for_them_ask_by_themselves(few_gifts):
+    """Two of three tasks for three workers turned out not to travel."""
+    pool = Pool(6)
+    pool.submit(1, 1)
+    for _ in range(2):
+        pool.created += 1
+        pool.backlog(1).own[pool.created] = Future(pool.created, id, (Unpicklable(),), None)
+    pool.grant(1, 2, 3, 4, 5, 6)
+    pool.look(1)
+    [(_, dest, gift)] = pool.sent(Tasks)
+    assert (dest, gift.ids, gift.onward) == (2, (1,), (3, 4))
+    for _ in range(2):
+        pool.look(2, share=False)
+    assert len(pool.backlog(2).foreign) == 1
+    assert pool.requests(2) == [(BROKER, (3, 4))]
+
+
+class Unloadable:
+    """Pickles, but cannot be rebuilt."""
+
+    def __reduce__(self):
+        return int, ("what is no number",)
+
+
+def test_those_who_came_with_what_cannot_be_loaded_ask_by_themselves(few_gifts):
+    pool = Pool(5)
+    for _ in range(3):
+        pool.created += 1
+        task = Future(pool.created, id, (Unloadable(),), None)
+        pool.backlog(1).own[task.number] = task
+    pool.grant(1, 2, 3, 4)
+    pool.look(1)
+    [leader, *_] = [(dest, gift) for _, dest, gift in pool.sent(Tasks) if gift.onward]
+    pool.look(leader[0])
+    assert [dest for _, dest, _ in pool.sent(Rejected)] == [1]
+    pool.look(leader[0])
+    assert pool.requests(leader[0]) == [(BROKER, leader[1].onward)]
+
+
+def test_those_who_came_with_tasks_of_the_receiver_ask_by_themselves(few_gifts):
+    """Own tasks come home, and are not given to those who came with them by this way."""
+    pool = Pool(4)
+    tasks = pool.submit(1, 2)
+    pool.grant(1, 2)
+    pool.look(1)
+    pool.grant(1, 2)
+    pool.look(1)
+    pool.look(2)
+    pool.grant(2, 1, 3, 4)
+    pool.look(2)
+    [(_, dest, gift)] = [entry for entry in pool.sent(Tasks) if entry[0] == 2]
+    assert (dest, gift.onward, gift.giver, gift.owner) == (1, (3,), 2, 1)
+    pool.look(1, share=False)
+    assert list(pool.backlog(1).own.values()) == tasks
+    assert not pool[1].sent
+    pool.look(1, share=False)
+    assert pool.requests(1) == [(BROKER, (3,))]
+
+
+def test_no_more_are_taken_than_can_get_some():
+    takers = deque([5, 6, 7])
+    assert module._pop_some(takers, 2, [None] * 9) == [5, 6]
+    assert takers == deque([7])
+    assert module._pop_some(deque([5, 6, 7]), 3, [None]) == [5]
+
+
+# -- a scheduler: who looks when -------------------------------------------
+
+
+class Idler:
+    """Lets a second of a made-up clock pass whenever there is nothing to do."""
+
+    spin_s = 0.0003
+
+    def __init__(self):
+        self.now = 100.0
+        self.pauses = []
+        self.on_pause = None
+
+    def clock(self):
+        return self.now
+
+    def pause(self, waited_s, limit_s):
+        self.pauses.append(waited_s)
+        assert len(self.pauses) < 1000
+        if self.on_pause is not None:
+            self.on_pause(waited_s)
+        self.now += 0.0001
+
+    def resume(self):
+        """Nothing to do."""
+
+
+class Alone:
+    """A scheduler on rank 1 of a pool whose other ranks are the test."""
+
+    def __init__(self):
+        self.network = Network(4, 0)
+        self.idler = Idler()
+        self.scheduler = Scheduler(
+            self.network.endpoint(1), Codec(), self.idler.clock, self.idler)
+
+    def give(self):
+        """Gives a task away, just now."""
+        self.scheduler.submit(abs, (-1,), None)
+        self.hear(BROKER, Grant((3,)))
+        self.scheduler.look(eager=True)
+        assert [dest for _, dest, message in self.network.log if type(message) is Tasks] == [3]
+
+    def hear(self, source, message):
+        self.network.endpoint(source).send(1, message)
+        while self.network.deliver_one() is not None:
+            pass
+
+    def handed_on(self):
+        return [message.workers for source, dest, message in self.network.log
+                if (source, dest) == (1, BROKER) and isinstance(message, Request)
+                and message.workers != (1,)]
+
+
+@pytest.fixture
+def one():
+    return Alone()
+
+
+def test_the_donor_thread_holds_nobody(one):
+    one.give()
+    one.hear(2, Request((2,)))
+    one.scheduler.donate()
+    assert one.handed_on() == [(2,)]
+
+
+def test_a_program_that_polls_holds_those_who_ask(one):
+    one.give()
+    one.hear(2, Request((2,)))
+    one.scheduler.poll()
+    assert one.handed_on() == []
+    one.idler.now += 2 * HOLD_S
+    one.scheduler.poll()
+    assert one.handed_on() == [(2,)]
+
+
+def test_a_program_that_polled_and_does_something_else_holds_nobody(one):
+    one.give()
+    one.hear(2, Request((2,)))
+    one.scheduler.poll()
+    one.scheduler.look()
+    assert one.handed_on() == [(2,)]
+
+
+def wait_on(one, on_pause):
+    """Waits for a task that is elsewhere, until ``on_pause`` returns True."""
+    task = one.scheduler.submit(abs, (-5,), None)
+    assert one.scheduler.claim(task)
+    task.state = SENT
+    one.scheduler.trader.sent[task.number] = task
+
+    there = ForeignTask(task.number, 1, abs, (-5,), None)
+    there.run()
+
+    def pause(waited_s):
+        if on_pause(waited_s):
+            one.hear(2, Parcels(Codec(), 2).pack_results([there], []))
+
+    one.idler.on_pause = pause
+    one.scheduler.wait_for(task, None)
+    assert task.value == 5
+
+
+def test_a_waiting_rank_holds_who_asks_until_it_sleeps(one):
+    seen = []
+
+    def on_pause(waited_s):
+        if not seen:
+            one.hear(2, Request((2,)))
+        seen.append((waited_s, one.handed_on()))
+        return len(seen) > 20
+
+    one.give()
+    wait_on(one, on_pause)
+    assert seen[1][1] == []
+    asleep = [handed for waited_s, handed in seen if waited_s >= one.idler.spin_s]
+    assert asleep
+    assert asleep == [[(2,)]] * len(asleep)
+
+
+def test_nobody_is_held_by_a_rank_that_sleeps(one, monkeypatch):
+    """However long the look before took: it may have lost its core, or called callbacks."""
+    seen = []
+
+    def on_pause(waited_s):
+        if not seen:
+            one.hear(2, Request((2,)))
+        seen.append((waited_s, one.handed_on()))
+        return len(seen) > 5
+
+    def slow_progress():
+        one.idler.now += 2 * one.idler.spin_s if seen else 0.0
+
+    monkeypatch.setattr(one.scheduler.trader._endpoint, "progress", slow_progress)
+    one.give()
+    wait_on(one, on_pause)
+    assert seen[1][0] >= one.idler.spin_s
+    assert seen[1][1] == [(2,)]
+
+
+# -- a program that polls --------------------------------------------------
+
+
+def poll_for(one, seconds):
+    """Polls every now and then, for so long."""
+    for _ in range(round(seconds / (POLL_PATIENCE_S / 10))):
+        one.scheduler.poll()
+        one.idler.now += POLL_PATIENCE_S / 10
+
+
+def test_a_program_that_polls_runs_what_nobody_takes(one):
+    task = one.scheduler.submit(abs, (-5,), None)
+    poll_for(one, 0.8 * POLL_PATIENCE_S)
+    assert task.value is None
+    poll_for(one, 0.5 * POLL_PATIENCE_S)
+    assert task.value == 5
+
+
+def test_a_new_task_restarts_the_patience(one):
+    first = one.scheduler.submit(abs, (-5,), None)
+    poll_for(one, 1.5 * POLL_PATIENCE_S)
+    assert first.value == 5
+    for _ in range(3):
+        task = one.scheduler.submit(abs, (-6,), None)
+        poll_for(one, 0.8 * POLL_PATIENCE_S)
+        assert task.value is None
+        poll_for(one, 0.5 * POLL_PATIENCE_S)
+        assert task.value == 6
+
+
+def test_a_pause_in_polling_restarts_the_patience(one):
+    task = one.scheduler.submit(abs, (-5,), None)
+    poll_for(one, 0.5 * POLL_PATIENCE_S)
+    one.idler.now += 2 * POLL_PATIENCE_S
+    poll_for(one, 0.8 * POLL_PATIENCE_S)
+    assert task.value is None
+    poll_for(one, 0.5 * POLL_PATIENCE_S)
+    assert task.value == 5
