@@ -32,10 +32,10 @@ from virtual.costs import Costs, Idling
 from virtual.pool import Pool
 
 STORE = Path(__file__).with_name("scale.json")
-WORKERS = (64, 256, 1024, 4096, 16_384, 100_000)
+WORKERS = (64, 256, 1024, 4096, 10_000, 100_000)
 QUICK = (64, 256, 1024, 4096)
 MS = (1, 10, 100)
-PER_WORKER = 20
+PER_WORKER = 50
 """Tasks for each worker; fewer where there are many workers, or little time."""
 FEWER = 10
 MANY = 50_000
