@@ -36,7 +36,7 @@ LEAST_PART = 0.125
 """Part of a gift that it has even near the end of a map, beyond what is a piece anyway: in
 large pools the last items would else be as much trouble to the giver as all before."""
 BUNDLE_MAX = 256
-"""Most tasks in one message."""
+"""Most tasks in one message, for each of its takers."""
 
 LEAD_S = 0.01
 """Ask for more while there are so many seconds of work: a worker that is inside user code
@@ -132,18 +132,21 @@ class Backlog:
         self.gift_s = max(self.piece_s, SPARE_TIME * self._cost_s * self.workers)
 
     def low(self, lead_s: float = LEAD_S) -> bool:
-        """True if it is time to ask other workers for more: less than ``lead_s`` is left."""
+        """True if it is time to ask other workers for more: less than ``lead_s`` is left.
+
+        What was never measured may take long.
+        """
         if self.own or self._open_map() is not None:
             return False
         seconds = 0.0
         for chunk in list(self.chunks):
-            seconds += len(chunk) * (chunk.estimate_s or LEAD_S)
+            seconds += len(chunk) * (chunk.estimate_s or lead_s)
         if self.foreign and seconds < lead_s:
             try:
                 typical = self.foreign[-1]
             except IndexError:
                 return True  # given away in between
-            estimate_s = self.estimates.get(name_of(typical.func)) or LEAD_S
+            estimate_s = self.estimates.get(name_of(typical.func)) or lead_s
             seconds += len(self.foreign) * estimate_s
         return seconds < lead_s
 

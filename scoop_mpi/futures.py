@@ -222,8 +222,8 @@ class MapResults(itertools.chain[R]):
 
     def close(self) -> None:
         """Ends the map, as that of a generator: calls that have not begun are not made."""
+        self._chunks.close()  # fails, and changes nothing, while the map is waited for
         self._abandon()
-        self._chunks.close()
         collections.deque(self, 0)
 
 

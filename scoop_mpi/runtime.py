@@ -23,7 +23,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from . import context
@@ -62,7 +61,7 @@ LEAVE_S = 60.0
 def pause(
     waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S,
     endpoint: MpiEndpoint | None = None,
-    calling: AbstractContextManager[object] = nullcontext(),
+    has_mail: Callable[[], bool] | None = None,
 ) -> None:
     """Lets time pass between two polls, the more the longer the wait has lasted.
 
@@ -70,7 +69,7 @@ def pause(
         waited_s: seconds that the wait has lasted.
         limit_s: seconds to sleep at most; None: no limit but ``longest_s``.
         endpoint: whose messages are awaited; None: nobody rings.
-        calling: what to enter for a call of MPI, as another thread may make some.
+        has_mail: asked before it sleeps; None: the endpoint is.
     """
     rings = endpoint is not None and endpoint.all_can_ring and not endpoint.transferring()
     if waited_s < spin_time(endpoint if rings else None):
@@ -82,7 +81,7 @@ def pause(
     if endpoint is None:
         time.sleep(nap_s)
     else:
-        endpoint.sleep(nap_s, calling)
+        endpoint.sleep(nap_s, has_mail or endpoint.has_mail)
 
 
 def spin_time(endpoint: MpiEndpoint | None) -> float:
@@ -96,8 +95,8 @@ class Idler:
     def __init__(self, endpoint: MpiEndpoint) -> None:
         self._endpoint = endpoint
         self.spin_s = spin_time(endpoint if endpoint.all_can_ring else None)
-        self.donating = threading.Lock()
-        """Held by the donor thread while it deals with others: only one may call MPI."""
+        self.has_mail: Callable[[], bool] | None = None
+        """Asked before each sleep: is there something to do after all?"""
         self.busy = threading.Event()
         """Cleared when the donor thread need not look after this rank."""
         self.busy.set()
@@ -106,7 +105,7 @@ class Idler:
         """See :class:`scoop_mpi.scheduler.Idler`."""
         if waited_s >= self.spin_s and self.busy.is_set():
             self.busy.clear()
-        pause(waited_s, limit_s, endpoint=self._endpoint, calling=self.donating)
+        pause(waited_s, limit_s, endpoint=self._endpoint, has_mail=self.has_mail)
 
     def resume(self) -> None:
         """See :class:`scoop_mpi.scheduler.Idler`."""
@@ -140,8 +139,7 @@ class Donor(threading.Thread):
         exchanges = received = -1
         while not self._stopping:
             if trader.exchanges == exchanges:
-                with self._idler.donating:
-                    self._scheduler.donate()
+                self._scheduler.donate()
             # Nobody writes to a program that computes by itself: look less often.
             quiet = trader.received == received
             nap_s = min(nap_s * 1.5, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S
@@ -165,7 +163,13 @@ class Worker:
         self._endpoint = endpoint
         self._idler = Idler(endpoint)
         self.scheduler = make_scheduler(endpoint, codec, self._idler)
+        self._idler.has_mail = self._has_mail
         self._donor: Donor | None = None
+
+    def _has_mail(self) -> bool:
+        trader = self.scheduler.trader
+        with trader.exchanging:  # the donor thread may be at it
+            return trader.has_due() or self._endpoint.has_mail()
 
     def start(self) -> None:
         """From here on the verbs work on this rank, and others are answered."""

@@ -129,10 +129,10 @@ class Scheduler:
     # With more than 30 attributes in a __dict__, Python 3.11 takes 0.5 µs more for a task.
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
-        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping",
-        "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth",
-        "_stride", "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at",
-        "_polling_since", "_polled_with", "_spinning", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
+        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_timers",
+        "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
+        "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at", "_polling_since",
+        "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
 
     def __init__(
@@ -162,7 +162,6 @@ class Scheduler:
         self._own = self.backlog.own
         self._measure = True
         self._polled_with = 0
-        self._spinning = False
         self._timer_number = count()
         self._tickets = count(1)
         self._waiting = 0
@@ -342,9 +341,7 @@ class Scheduler:
 
         (Else a program that polls ``done()`` would wait for ever.)
         """
-        self._spinning = True
-        self.look(eager=True)
-        self._spinning = False
+        self.look(eager=True, hold=True)
         now = self.clock()
         if now - self._polled_at > POLL_PATIENCE_S or self.created != self._polled_with:
             self._polling_since = now
@@ -385,7 +382,9 @@ class Scheduler:
         patience_s = HIDDEN_S if self._idler.spin_s else HIDDEN_CROWDED_S
         thrifty = now - self._looked_at < patience_s
         release = None if thrifty and chunk is not None and chunk.light else self._release_rest
-        self.trader.exchange(now, keep=0, share=True, thrifty=thrifty, on_shortage=release)
+        self.trader.exchange(
+            now, keep=0, share=True, thrifty=thrifty, asks=False, on_shortage=release
+        )
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 
     def _release_rest(self) -> None:
@@ -506,10 +505,10 @@ class Scheduler:
         began = now = self.clock()
         try:
             while True:
-                self._spinning = now - began < self._idler.spin_s / 2
+                spins = now - began < self._idler.spin_s
                 may_start = not self._timers or self._may_start()
                 _drop_woken(self._alarms)
-                self.look(keep=1 if may_start else 0, eager=not may_start)
+                self.look(keep=1 if may_start else 0, eager=not may_start, hold=spins)
                 if self._ready or (self.backlog and may_start):
                     break
                 if self._stepping or self._stuck():
@@ -518,14 +517,13 @@ class Scheduler:
                 if may_start:
                     self.trader.ask()
                 now = self.clock()
-                if self._spinning and now - began >= self._idler.spin_s:
-                    continue  # it will sleep: nobody may be held here
+                if now - began >= self._idler.spin_s and self.trader.has_due():
+                    continue  # a sleep would keep others waiting
                 if self.trader.transferring():
                     began = now
                 due = [timers[0][0] - now for timers in (self._timers, self._alarms) if timers]
                 self._idler.pause(now - began, min(due, default=None))
         finally:
-            self._spinning = False
             self._idler.resume()
         self._stride = 1
         self._busy_since = self.clock()
@@ -550,12 +548,13 @@ class Scheduler:
             self.trader.drain_turn = None
             self.trader.tell(BROKER, Drained(turn, self.created))
 
-    def look(self, keep: int = 0, eager: bool = False) -> None:
+    def look(self, keep: int = 0, eager: bool = False, hold: bool = False) -> None:
         """Looks at the network and the clock; sets when to do so again.
 
         Args:
             keep: pieces of work that are about to be run here.
             eager: nothing is: give away what there is, however new or small.
+            hold: the next look follows at once; see :meth:`Trader.exchange`.
         """
         now = self.clock()
         passed_s, self._looked_at = now - self._looked_at, now
@@ -574,7 +573,7 @@ class Scheduler:
         self.backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
         share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
         gifts = self.trader.gifts
-        self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=self._spinning)
+        self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=hold)
         if self.trader.gifts != gifts:
             self.backlog.learn_cost((self.clock() - now) / (self.trader.gifts - gifts))
             if self.trader.small_gift:

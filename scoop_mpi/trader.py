@@ -107,7 +107,8 @@ class Trader:
         self._endpoint = endpoint
         self._parcels = parcels
         self._backlog = backlog
-        self._exchanging = threading.RLock()
+        self.exchanging = threading.RLock()
+        """Held for every call of the endpoint while there are two threads."""
         self._inbox: deque[tuple[int, Message]] = deque()
         self._finished: deque[ForeignTask[Any]] = deque()
         self._records: deque[tuple[int, Record]] = deque()
@@ -125,7 +126,7 @@ class Trader:
 
     def exchange(
         self, now: float, keep: int, share: bool, thrifty: bool = False, hold: bool = False,
-        on_shortage: Callable[[], None] | None = None,
+        asks: bool = True, on_shortage: Callable[[], None] | None = None,
     ) -> None:
         """Receives all that has come, sends what is due, answers those who want work.
 
@@ -136,15 +137,16 @@ class Trader:
             thrifty: give nothing away that is sooner run than sent; collect results.
             hold: this rank will look again within microseconds, so that those who ask
                 right after a gift need not be handed on.
+            asks: if little work is left, the results that are sent ask for more.
             on_shortage: called if there is nothing to give away: may find something.
         """
-        with self._exchanging:
+        with self.exchanging:
             self.exchanges += 1
             self.now = now
             self._receive()
             if self._finished or self._records:
                 early = now - self._reported_at < self._report_s
-                asks = not self.asked and self._wants_more()
+                asks = asks and not self.asked and self._wants_more()
                 if asks or not (early and thrifty and self._backlog):
                     self._reported_at = now
                     self._report(asks)
@@ -161,7 +163,7 @@ class Trader:
 
     def tell(self, dest: int, message: Message) -> None:
         """Sends one message."""
-        with self._exchanging:
+        with self.exchanging:
             self._endpoint.send(dest, message)
 
     def _receive(self) -> None:
@@ -228,12 +230,13 @@ class Trader:
             if not self._backlog.more_than(keep):
                 on_shortage()
         while share and self._wanting and self._backlog.more_than(keep, thrifty):
-            work = self._backlog.give(_takers_of_a_gift(len(self._wanting)), thrifty)
+            several = _takers_of_a_gift(len(self._wanting))
+            work = self._backlog.give(several, thrifty)
             if work is None:
                 break
             self.gifts += 1
             self._gave_at = self.now
-            takers = _pop_some(self._wanting, _takers_of_a_gift(len(self._wanting)), work)
+            takers = _pop_some(self._wanting, several, work)
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
         has_some = self._backlog.more_than(keep, thrifty) or hidden and any(self._unopened())
@@ -263,17 +266,15 @@ class Trader:
     def _pass_on(self, work: Received, onward: tuple[int, ...], giver: int) -> Received:
         """Gives those who came with ``work`` their equal shares; returns this rank's."""
         takers = deque(onward)
-        with self._exchanging:
+        with self.exchanging:
             while takers and len(work) > 1:
+                several = _takers_of_a_gift(len(takers))
                 each = max(1, len(work) // (len(takers) + 1))
-                given, rest = _divide(work, each * _takers_of_a_gift(len(takers)))
-                if rest is None:
-                    break
-                group = _pop_some(takers, _takers_of_a_gift(len(takers)), given)
+                given, work = _divide(work, min(each * several, len(work) - 1))
+                group = _pop_some(takers, several, given)
                 if not self._send(given, group, giver):
                     takers.extend(group)
-                work = rest
-            self._wanting.extend(takers)
+        self._hand_on(tuple(takers))
         return work
 
     def _send(self, work: Gift, takers: list[int], giver: int) -> bool:
@@ -332,7 +333,8 @@ class Trader:
     def ask_ahead(self, about_to_run_s: float) -> None:
         """Asks for work, once; ``about_to_run_s``: until it is needed.
 
-        What takes no longer than a message: then its results ask.
+        What takes no longer than a message, or was never measured, is run before: then its
+        results ask.
         """
         if WITH_RESULTS_S < about_to_run_s < PREFETCH_S:
             self.ask()
@@ -409,7 +411,7 @@ class Trader:
     def unfinished(self) -> bool:
         """True if some of this rank's work is unstarted, elsewhere, or not yet reported."""
         # Under the lock: else the donor may hold a task that is neither here nor sent.
-        with self._exchanging:
+        with self.exchanging:
             return bool(
                 self._backlog or self.sent or self.has_mail() or self._finished
                 or self._records or self._early
@@ -420,6 +422,10 @@ class Trader:
         """True if there is something for :meth:`take_in`."""
         return bool(self._inbox or self._unsendable or self._abandoned or self._arrived
                     or self._arrived_values)
+
+    def has_due(self) -> bool:
+        """True if :meth:`exchange` or :meth:`take_in` have something to do."""
+        return bool(self._wanting or self._records or self._finished or self.has_mail())
 
     def take_in(self) -> None:
         """Deals with what :meth:`exchange` has received. May call callbacks."""
@@ -522,9 +528,9 @@ class Trader:
             self._backlog.chunks.append(self._pass_on(chunk, message.onward, message.giver))
 
     def _hand_on(self, workers: tuple[int, ...]) -> None:
-        """Those who came with work that is none for them ask as if they had come alone."""
-        with self._exchanging:
-            self._wanting.extend(workers)
+        """Those who came with work that is none for them ask the broker."""
+        if workers:
+            self.tell(BROKER, Request(workers))
 
     def _come_home(self, ids: tuple[int, ...]) -> None:
         """Own tasks that were given away are back, and unstarted."""
@@ -629,8 +635,10 @@ def _pop_some(takers: deque[int], count: int, work: Gift) -> list[int]:
     return [takers.popleft() for _ in range(min(count, len(work)))]
 
 
-def _divide(work: Received, count: int) -> tuple[Received, Received | None]:
-    """The first ``count`` tasks or items, and the rest; None: there is none."""
+def _divide(work: Received, count: int) -> tuple[Received, Received]:
+    """The first ``count`` tasks or items, and the rest; there is one."""
     if isinstance(work, Chunk):
-        return work.split(count)
-    return work[:count], work[count:] or None
+        given, rest = work.split(count)
+        assert rest is not None
+        return given, rest
+    return work[:count], work[count:]

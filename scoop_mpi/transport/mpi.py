@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 
 import mpi4py
 
@@ -148,16 +148,16 @@ class MpiEndpoint:
         """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
         return bool(self._sending or self._receiving)
 
-    def sleep(self, seconds: float, calling: AbstractContextManager[object]) -> None:
+    def has_mail(self) -> bool:
+        """True if a message has arrived."""
+        return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
+
+    def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
         """Sleeps for so long at most, not once a message from this host has come.
 
         Args:
-            calling: what to enter for a call of MPI.
+            has_mail: tells what has come before; :meth:`has_mail`, or that and more.
         """
-        def has_mail() -> bool:
-            with calling:
-                return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
-
         self._doorbell.sleep(seconds, has_mail)
 
     def abort(self, exit_code: int) -> None:

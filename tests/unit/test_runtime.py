@@ -166,9 +166,12 @@ class FakeEndpoint:
         self.crowded = crowded
         self.transferring = lambda: transferring
 
-    def sleep(self, seconds, calling):
-        with calling:
-            time.sleep(seconds)
+    def sleep(self, seconds, has_mail):
+        assert not has_mail()
+        time.sleep(seconds)
+
+    def has_mail(self):
+        return False
 
 
 @pytest.mark.parametrize("all_can_ring", [False, True])
