@@ -239,7 +239,9 @@ class Trader:
             takers = _pop_some(self._wanting, several, work)
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
-        has_some = self._backlog.more_than(keep, thrifty) or hidden and any(self._unopened())
+        has_some = self._backlog.more_than(keep, thrifty) or (
+            hidden and bool(self._unopened())
+        )
         if share and not self._offered and has_some:
             # Who has little and has asked for more keeps that, unless user code is long.
             if thrifty and self.asked and self._backlog.low():

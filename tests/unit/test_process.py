@@ -169,7 +169,9 @@ def listening(monkeypatch, tmp_path):
         return before
 
     monkeypatch.setattr(process.signal, "signal", note)
-    return f"until [ -e {path} ]; do sleep 0.01; done"
+    outer = install(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup: not passed on then
+    yield f"until [ -e {path} ]; do sleep 0.01; done"
+    install(signal.SIGHUP, outer)
 
 
 INTERRUPT = """
