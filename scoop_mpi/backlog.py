@@ -81,6 +81,8 @@ class Backlog:
         self.foreign: deque[ForeignTask[Any]] = deque()
         self.chunks: deque[Chunk] = deque()
         """Chunks from other ranks, and rests of chunks that were interrupted."""
+        self.whole: set[int] = set()
+        """Ids of own tasks to send with all definitions: somebody lacked one."""
         self.alone: set[int] = set()
         """Ids of own tasks to send each by itself: a bundle could not be loaded."""
         self.maps: list[MapCall] = []

@@ -1,12 +1,19 @@
-"""The only place that pickles.
+"""The only place that pickles what travels.
 
-Functions and classes that every rank can import travel by reference, as in plain
-pickle. All others (lambdas, closures, what the program defines under its main
-guard) travel by value: cloudpickle makes a ``Definition`` of them, named by the
-digest of its bytes, which goes to each rank once and is loaded there once.
+Functions and classes that every rank has under a name travel by reference (``names``).
+All others (lambdas, closures, what the program defines under its main guard, or has
+changed) travel by value: cloudpickle makes a ``Definition`` of them, which goes to each
+rank once and is rebuilt there once (``definitions``).
 
-A definition is made anew for each message, not cached by the function's identity:
-a closure whose variables change between two calls must be sent as it is now.
+    A class inside a definition is a definition of its own, so there is one class on each
+    rank, whoever mentions it. Functions inside a definition are part of it: they may share
+    variables.
+    A definition is pickled anew for each message, as a closure whose variables change
+    between two calls must be sent as it is now; it keeps its key as long as it does not
+    change.
+
+Pickling and unpickling run methods of the program's objects. What those raise goes to the
+caller, who calls by ``usercode.attempt``.
 
 cloudpickle is imported when first needed; most programs never do.
 """
@@ -17,23 +24,22 @@ import copyreg
 import io
 import pickle
 import sys
-from collections import OrderedDict
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Iterable
+from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
+from . import rebuild
+from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
-
-PROGRAM_MODULE = "__scoop_main__"
-"""Name under which workers import the program; on every rank ``__main__`` is it."""
-DEFINITIONS_KEPT = 64 << 20
-"""Bytes of definitions a rank keeps loaded; the least recently used one goes first."""
-SENT_REMEMBERED = 10_000
-"""Definitions known to be on another rank; then they are sent again."""
+from .names import Names, is_named, stands_for_a_function
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
+_HEAP_TYPE = 1 << 9
+"""Flag of classes that Python code has made (``Py_TPFLAGS_HEAPTYPE``)."""
 
 
 def pack(message: Message) -> tuple[int, bytes]:
@@ -47,155 +53,143 @@ def unpack(number: int, data: Any) -> Message:
 
 
 class MissingDefinition(ScoopError):
-    """The sender took it for granted that this rank has the definition."""
-
-    def __init__(self, digest: bytes) -> None:
-        super().__init__(digest.hex())
-        self.digest = digest
+    """This rank does not have a definition, and the message did not bring it."""
 
 
 class Codec:
-    """Pickles and unpickles for one rank; remembers which definitions are where.
+    """Pickles and unpickles for one rank.
 
     Args:
-        is_shared_global: says of a global name of the program whether workers,
-            which import the program but do not run its main guard, define it too.
+        names: what every rank has under a name; None: nothing is noted, and names are
+            taken as they are.
     """
 
-    _loading: Codec | None = None
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = names or Names()
+        self.definitions = Definitions()
 
-    def __init__(self, is_shared_global: Callable[[str], bool] = lambda name: True) -> None:
-        self._is_shared_global = is_shared_global
-        self._local_globals: set[str] = set()
-        self._loaded: OrderedDict[bytes, tuple[Any, int]] = OrderedDict()
-        self._loaded_size = 0
-        self._received: OrderedDict[bytes, bytes] = OrderedDict()
-        self._sent: dict[int, set[bytes]] = {}
-
-    def dumps(self, obj: object, found: dict[bytes, bytes]) -> bytes:
-        """Pickles ``obj``; definitions it needs are added to ``found``, by digest.
+    def dumps(self, obj: object, found: Found) -> bytes:
+        """Pickles ``obj``; definitions it needs are added to ``found``, by key.
 
         Raises whatever pickling raises if neither pickle nor cloudpickle can.
         """
         try:
-            return self._dump(_Pickler, obj, found)
+            return _dump(_Pickler, obj, self, found)
         except (pickle.PicklingError, TypeError, AttributeError):
             # Modules, dict views and the like: cloudpickle knows more types.
-            return self._dump(_value_pickler(), obj, found)
+            return _dump(_value_pickler(), obj, self, found)
 
-    def _dump(self, pickler: type[Any], obj: object, found: dict[bytes, bytes]) -> bytes:
-        buffer = io.BytesIO()
-        pickler(buffer, self, found).dump(obj)
-        return buffer.getvalue()
+    def loads(
+        self, data: bytes, brought: Iterable[Definition] = (), elsewhere: bool = False
+    ) -> Any:
+        """Unpickles.
 
-    def loads(self, data: bytes) -> Any:
-        """Unpickles; definitions must have been given to :meth:`learn` before.
+        Args:
+            brought: definitions that came with it.
+            elsewhere: as another rank would: functions of this one are copied.
 
         Raises:
-            MissingDefinition: this rank lacks one that ``data`` refers to.
+            MissingName: it refers to a name that this rank does not have.
+            MissingDefinition: to a definition that it does not have.
+            BaseException: whatever the program's classes raise.
         """
-        outer, Codec._loading = Codec._loading, self
+        by_key = {one.key: one for one in brought}
+        token = _loading.set(_Loading(self, by_key, elsewhere))
         try:
             return pickle.loads(data)
         finally:
-            Codec._loading = outer
+            _loading.reset(token)
 
-    def learn(self, definitions: Collection[tuple[bytes, bytes]]) -> None:
-        """Keeps definitions that came with a message; they are loaded when used."""
-        if not definitions:
-            return
-        older = list(self._received)
-        for digest, pickled in definitions:
-            if digest not in self._loaded:
-                self._received[digest] = pickled
-        # Those that came with this message are about to be used, so they stay.
-        size = sum(map(len, self._received.values())) if older else 0
-        while older and size > DEFINITIONS_KEPT:
-            size -= len(self._received.pop(older.pop(0), b""))
+    def reduce(self, obj: Any, found: Found, inside: tuple[int, ...] = ()) -> Any:
+        """How a function or class is pickled: by reference, or as a definition."""
+        reference = self.names.reference(obj)
+        if reference is not None:
+            if reference.plain:
+                return NotImplemented
+            return find_reference, (reference.module, reference.path)
+        if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
+            return NotImplemented  # type(None) and its like, which pickle knows
+        return resolve_definition, (self.define(obj, found, inside),)
 
-    def news_for(self, rank: int, found: dict[bytes, bytes]) -> tuple[Definition, ...]:
-        """Those of ``found`` that were not sent to ``rank`` yet; they count as sent now."""
-        if not found:
-            return ()
-        sent = self._sent.setdefault(rank, set())
-        if len(sent) > SENT_REMEMBERED:
-            sent.clear()
-        news = tuple(Definition(*item) for item in found.items() if item[0] not in sent)
-        sent.update(found)
-        return news
+    def define(self, obj: object, found: Found, inside: tuple[int, ...] = ()) -> bytes:
+        """Adds the definition of ``obj``, and those it needs, to ``found``; returns its key.
 
-    def forget_sent(self, rank: int, digest: bytes) -> None:
-        """``rank`` does not have this definition any more: send it next time."""
-        self._sent.get(rank, set()).discard(digest)
+        Args:
+            inside: ids of the classes whose definitions this one is part of.
+        """
+        key = self.definitions.key_of_rebuilt(obj)
+        if key is not None and self._add(key, found):
+            return key
+        needs: Found = {}
+        pickled = _dump(_value_pickler(), obj, self, needs, (*inside, id(obj)))
+        if key is None:
+            import hashlib  # not at the top: every rank pays for imports, few need this one
 
-    def send_by_value(self, name: str) -> bool:
-        """From now on the program's global ``name`` travels by value; was that news?"""
-        news = name not in self._local_globals
-        self._local_globals.add(name)
-        return news
+            digest = hashlib.blake2b(pickled, digest_size=16).digest()
+            key = self.definitions.key_for(obj, digest)
+        found.update(needs)
+        found[key] = Definition(key, pickled, tuple(needs))
+        return key
 
-    def importable(self, obj: Any) -> bool:
-        """True if every rank finds this function or class under its own name."""
-        module_name = getattr(obj, "__module__", None)
-        module = sys.modules.get(module_name) if module_name else None
-        if module is None:
-            return False
-        found: Any = module
-        path = obj.__qualname__.split(".")
-        if module_name == "__main__" and (
-            path[0] in self._local_globals or not self._is_shared_global(path[0])
-        ):
-            return False
-        for name in path:
-            found = getattr(found, name, None)
-        return found is obj
+    def _add(self, key: bytes, found: Found) -> bool:
+        """Adds a definition that is kept here, with all it needs; False if some are not."""
+        added: Found = {}
+        wanted = [key]
+        while wanted:
+            one = self.definitions.definition(wanted.pop())
+            if one is None:
+                return False
+            added[one.key] = one
+            wanted += [need for need in one.needs if need not in added and need not in found]
+        found.update(added)
+        return True
 
-    def define(self, obj: object, found: dict[bytes, bytes]) -> bytes:
-        """Pickles ``obj`` by value, adds it to ``found``, returns its digest."""
-        pickled = self._dump(_value_pickler(), obj, found)
-        import hashlib  # not at the top: every rank pays for imports, few need this one
-
-        digest = hashlib.blake2b(pickled, digest_size=16).digest()
-        found[digest] = pickled
-        return digest
-
-    def _definition(self, digest: bytes) -> Any:
-        if digest in self._loaded:
-            self._loaded.move_to_end(digest)
-            return self._loaded[digest][0]
-        if digest not in self._received:
-            raise MissingDefinition(digest)
-        loaded = self.loads(self._received[digest])
-        size = len(self._received.pop(digest))
-        self._loaded[digest] = loaded, size
-        self._loaded_size += size
-        while self._loaded_size > DEFINITIONS_KEPT and len(self._loaded) > 1:
-            self._loaded_size -= self._loaded.popitem(last=False)[1][1]
-        return loaded
+    def definition(self, key: bytes, loading: _Loading) -> Any:
+        """What a key means here; rebuilds it if need be."""
+        definitions = self.definitions
+        known = definitions.known(key)
+        if known is not None:
+            copied = loading.elsewhere and definitions.is_original(key)
+            if not copied or isinstance(known, type):
+                return known
+        definition = loading.brought.get(key) or definitions.definition(key)
+        if definition is None:
+            raise MissingDefinition(f"this rank lacks the definition {key.hex()}")
+        obj = pickle.loads(definition.pickled)
+        if known is None:
+            return definitions.rebuilt(definition, obj)
+        definitions.copied(key, obj)
+        return obj
 
 
-def resolve_definition(digest: bytes) -> Any:
+class _Loading:
+    """One call of :meth:`Codec.loads`."""
+
+    def __init__(self, codec: Codec, brought: dict[bytes, Definition], elsewhere: bool) -> None:
+        self.codec = codec
+        self.brought = brought
+        self.elsewhere = elsewhere
+
+
+# Each greenlet has its own: unpickling may wait for other tasks.
+_loading: ContextVar[_Loading] = ContextVar("_loading")
+
+
+def resolve_definition(key: bytes) -> Any:
     """Called by pickle where a definition was referred to."""
-    assert Codec._loading is not None, "only Codec.loads reads this pickle"
-    return Codec._loading._definition(digest)
+    loading = _loading.get()
+    return loading.codec.definition(key, loading)
 
 
-def rebuild_file(position: int, data: bytes) -> io.BytesIO:
-    """Called by pickle for a file opened for reading: its contents, at the same position."""
-    file = io.BytesIO(data)
-    file.seek(position)
-    return file
+def find_reference(module: str, path: str) -> Any:
+    """Called by pickle where a name was referred to."""
+    return _loading.get().codec.names.find(module, path)
 
 
-def _reduce_file(file: io.BufferedReader) -> Any:
-    if not file.seekable():
-        raise TypeError(f"cannot pickle {file!r}: its contents cannot be read twice")
-    position = file.tell()
-    try:
-        file.seek(0)
-        return rebuild_file, (position, file.read())
-    finally:
-        file.seek(position)
+def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:
+    buffer = io.BytesIO()
+    pickler(buffer, *args).dump(obj)
+    return buffer.getvalue()
 
 
 def _has_own_reducer(obj: Any) -> bool:
@@ -204,25 +198,18 @@ def _has_own_reducer(obj: Any) -> bool:
 
 
 class _Pickler(pickle.Pickler):
-    """Plain pickle, but functions and classes go by value where they must.
+    """Plain pickle, but for functions and classes, and binary files that are open."""
 
-    So do binary files that are open for reading (as in SCOOP).
-    """
-
-    def __init__(self, file: io.BytesIO, codec: Codec, found: dict[bytes, bytes]) -> None:
+    def __init__(self, file: io.BytesIO, codec: Codec, found: Found) -> None:
         super().__init__(file, _PROTOCOL)
         self._codec = codec
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, (FunctionType, type)):
-            if _has_own_reducer(obj) or self._codec.importable(obj):
-                return NotImplemented
-            if isinstance(obj, type) and obj.__module__ in ("builtins", "types"):
-                return NotImplemented  # type(None) and its like, which pickle knows
-            return resolve_definition, (self._codec.define(obj, self._found),)
+        if isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj):
+            return self._codec.reduce(obj, self._found)
         if isinstance(obj, io.BufferedReader):
-            return _reduce_file(obj)
+            return rebuild.reduce_file(obj)
         return NotImplemented
 
 
@@ -230,26 +217,63 @@ _value_pickler_class: type[Any] | None = None
 
 
 def _value_pickler() -> type[Any]:
-    """cloudpickle's pickler, made to agree with :meth:`Codec.importable`."""
+    """cloudpickle's pickler, made to agree with :meth:`Codec.reduce`."""
     global _value_pickler_class
     if _value_pickler_class is None:
         import cloudpickle
 
+        forcing = threading.Lock()
+
         class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
+            """``inside``: ids of what is being defined, the innermost last."""
+
             def __init__(
-                self, file: io.BytesIO, codec: Codec, found: dict[bytes, bytes]
+                self, file: io.BytesIO, codec: Codec, found: Found, inside: tuple[int, ...] = ()
             ) -> None:
                 super().__init__(file, _PROTOCOL)
                 self._codec = codec
+                self._found = found
+                self._inside = inside
 
             def reducer_override(self, obj: Any) -> Any:
-                if isinstance(obj, (FunctionType, type)) and (
-                    _has_own_reducer(obj) or self._codec.importable(obj)
-                ):
-                    return NotImplemented
+                if is_named(obj):
+                    return self._reduce_named(obj)
                 if isinstance(obj, io.BufferedReader):
-                    return _reduce_file(obj)
+                    return rebuild.reduce_file(obj)
                 return super().reducer_override(obj)
+
+            def _reduce_named(self, obj: Any) -> Any:
+                if id(obj) in self._inside or not self._is_apart(obj):
+                    return self._by_value(obj)
+                reduced = self._codec.reduce(obj, self._found, self._inside)
+                return super().reducer_override(obj) if reduced is NotImplemented else reduced
+
+            def _is_apart(self, obj: Any) -> bool:
+                """False for a function that is part of the definition in which it is met."""
+                return (
+                    not self._inside or isinstance(obj, type)
+                    or self._codec.definitions.key_of_rebuilt(obj) is not None
+                    or self._codec.names.reference(obj) is not None
+                )
+
+            def _by_value(self, obj: Any) -> Any:
+                if isinstance(obj, rebuild.LruCache):
+                    return rebuild.reduce_lru_cache(obj)
+                if rebuild.is_dispatch(obj):
+                    return rebuild.reduce_dispatch(obj)
+                if _has_own_reducer(obj):
+                    return NotImplemented
+                module = sys.modules.get(obj.__module__ or "")
+                name = getattr(module, "__name__", None)
+                if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():
+                    return super().reducer_override(obj)
+                with forcing:
+                    # Else it would take a name for enough, also one that has changed hands.
+                    cloudpickle.register_pickle_by_value(module)
+                    try:
+                        return super().reducer_override(obj)
+                    finally:
+                        cloudpickle.unregister_pickle_by_value(module)
 
         _value_pickler_class = ValuePickler
     return _value_pickler_class

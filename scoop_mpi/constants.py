@@ -22,6 +22,7 @@ from typing import Any
 from .codec import Codec
 from .errors import NotPicklableError
 from .messages import Constant, Defined, Forget, Found, Variable
+from .usercode import attempt, shown
 
 
 class _Prefix:
@@ -145,13 +146,12 @@ class Constants:
             return None
         if held.packed is not None:
             constant = held.packed
-            self._codec.learn(constant.definitions)
-            try:
-                held.value = self._codec.loads(constant.pickled)
-            except Exception as error:
+            self._codec.definitions.learn(constant.definitions)
+            held.value, error = attempt(self._codec.loads, constant.pickled, constant.definitions)
+            if error is not None:
                 raise NotPicklableError(
                     f"the constant {name}, which could not be rebuilt here: "
-                    f"{type(error).__name__}: {error}"
+                    f"{type(error).__name__}: {shown(error, str)}"
                 ) from error
             held.packed = None
         return held.value

@@ -153,6 +153,8 @@ class MapCall:
         self.exhausted = True
         """No further inputs will be read."""
         self.closed = False
+        self.whole = False
+        """Send its chunks with all definitions: somebody lacked one."""
         self.tries: dict[int, int] = {}
         """How often the chunk that starts there was sent and could not be loaded."""
         self._workers = workers

@@ -22,13 +22,15 @@ ROOT = 1
 
 
 class Definition(NamedTuple):
-    """A function or class that travels by value.
+    """A function or class that travels by value (``definitions``).
 
-    ``digest`` identifies the pickled form, so that each receiver loads it once.
+    ``key`` identifies it, so that each receiver rebuilds it once. ``needs``: the keys of
+    others that it refers to.
     """
 
-    digest: bytes
+    key: bytes
     pickled: bytes
+    needs: tuple[bytes, ...] = ()
 
 
 class Request(NamedTuple):
@@ -58,6 +60,7 @@ class Tasks(NamedTuple):
     ``giver``: whom the receiver asks when it wants more. ``onward``: workers that the
     receiver gives their shares of this to, before it begins with its own.
     ``epoch``: constants that the receiver must know before it starts them (``Variable``).
+    ``needs``: keys of definitions that the receiver is taken to have.
     """
 
     owner: int
@@ -65,6 +68,7 @@ class Tasks(NamedTuple):
     estimate_s: float
     payload: bytes
     definitions: tuple[Definition, ...]
+    needs: tuple[bytes, ...] = ()
     giver: int = BROKER
     onward: tuple[int, ...] = ()
     epoch: int = 0
@@ -86,6 +90,7 @@ class Chunk(NamedTuple):
     function: bytes
     payload: bytes
     definitions: tuple[Definition, ...]
+    needs: tuple[bytes, ...] = ()
     giver: int = BROKER
     onward: tuple[int, ...] = ()
     epoch: int = 0
@@ -112,16 +117,24 @@ class Results(NamedTuple):
 class Rejected(NamedTuple):
     """The receiver of TASKS or CHUNK could not unpickle it; nothing was run.
 
-    To the owner. ``digest`` names a definition the receiver lacks, if that was
-    the cause, and ``attribute`` a global of the program it could not find.
+    To the owner. ``missing``: keys of definitions that the receiver lacks; or ``module``
+    and ``name``, a global that it could not find; neither: it cannot be rebuilt, for that
+    ``reason``.
     """
 
     ids: tuple[int, ...]
     start: int
     length: int
-    digest: bytes
-    attribute: str
+    missing: tuple[bytes, ...]
+    module: str
+    name: str
     reason: str
+
+
+class Lacking(NamedTuple):
+    """To whoever gave it work: the sender does not have these definitions."""
+
+    keys: tuple[bytes, ...]
 
 
 class Constant(NamedTuple):
@@ -261,7 +274,7 @@ class Leave(NamedTuple):
 
 
 Message = Union[
-    Request, Offer, Grant, Tasks, Chunk, Results, Rejected,
+    Request, Offer, Grant, Tasks, Chunk, Results, Rejected, Lacking,
     Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
     Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 ]

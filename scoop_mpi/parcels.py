@@ -13,14 +13,17 @@ import os
 import re
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from .codec import PROGRAM_MODULE, Codec, MissingDefinition
+from .codec import Codec, MissingDefinition
+from .definitions import Found
 from .errors import NotPicklableError, RemoteTraceback, TaskError
 from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
 from .messages import Constant, Definition, Rejected, Results, Tasks
+from .names import PROGRAM, PROGRAM_MODULE, MissingName
+from .usercode import attempt, shown
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
 """Types of results that travel as they are; they cannot change or fail."""
@@ -49,7 +52,7 @@ class Record(NamedTuple):
     """An outcome ready to be sent; ``found``: the definitions it needs."""
 
     fields: tuple[Any, ...]
-    found: dict[bytes, bytes]
+    found: Found
 
 
 def outcome_of_task(task: ForeignTask[Any]) -> Outcome:
@@ -73,97 +76,122 @@ class Parcels:
     # -- work --------------------------------------------------------------
 
     def pack_tasks(
-        self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float
+        self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
+        whole: bool = False,
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
-        """Returns the message (None if nothing is left to send) and what cannot be sent."""
-        found: dict[bytes, bytes] = {}
+        """Returns the message (None if nothing is left to send) and what cannot be sent.
+
+        Args:
+            whole: with all definitions, as ``dest`` or another was found to lack one.
+        """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
-        try:
-            payload = self.codec.dumps([_call(task) for task in tasks], found)
-        except Exception:
+        payload, why, found = self._dump([_call(task) for task in tasks])
+        if why is not None:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
             bad = {task.number for task, _ in failed}
             tasks = [task for task in tasks if task.number not in bad]
-            try:
-                payload = self.codec.dumps([_call(task) for task in tasks], found)
-            except Exception as why:  # each by itself would do, but not now or not together
+            payload, why, found = self._dump([_call(task) for task in tasks])
+            if why is not None:  # each by itself would do, but not now or not together
                 return None, failed + [(t, _cannot(t.func, why)) for t in tasks]
             if not tasks:
                 return None, failed
         ids = tuple(task.number for task in tasks)
-        news = self.codec.news_for(dest, found)
-        return Tasks(owner, ids, estimate_s, payload, news), failed
+        assert payload is not None
+        message = Tasks(owner, ids, estimate_s, payload, *self._share(found, dest, whole))
+        return message, failed
 
     def unpack_tasks(self, message: Tasks) -> list[ForeignTask[Any]] | Rejected:
         """The tasks of ``message``, or what to tell their owner."""
-        self.codec.learn(message.definitions)
-        try:
-            calls = self.codec.loads(message.payload)
-        except Exception as error:
-            return self._rejected(message.ids, -1, 0, error)
-        tasks: list[ForeignTask[Any]] = []
-        for number, (func, args, kwargs, *callbacks) in zip(message.ids, calls):
-            tasks.append(ForeignTask(number, message.owner, func, args, kwargs))
-            for callback in callbacks:
-                tasks[-1].add_done_callback(*callback)
-        return tasks
+        calls, why = self._load(message, message.payload)
+        if why is None:
+            # Another user's class may have unpickled to something else.
+            tasks, why = attempt(_tasks_of, message, calls)
+            if tasks is not None:
+                return tasks
+        assert why is not None
+        return self._rejected(message, message.ids, -1, 0, why)
 
     def pack_chunk(
-        self, chunk: Chunk, dest: int
+        self, chunk: Chunk, dest: int, whole: bool = False
     ) -> tuple[ChunkMessage | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
         With an error, the arguments are those before the one that does not pickle.
+        ``whole``: as in :meth:`pack_tasks`.
         """
-        found: dict[bytes, bytes] = {}
         args = chunk.args()
-        try:
-            function = self.codec.dumps(chunk.func, found)
-        except Exception as error:
-            return None, [], NotPicklableError(f"the function {_short(chunk.func)} ({error})")
-        try:
-            payload = self.codec.dumps(args, found)
-        except Exception as together:
+        function, why, found = self._dump(chunk.func)
+        if function is None:
+            what = f"the function {_short(chunk.func)} ({shown(why, str)})"
+            return None, [], NotPicklableError(what)
+        payload, together, found_in_args = self._dump(args)
+        if payload is None:
             for at, arg in enumerate(args):
-                if why := _try(self.codec, arg):
+                if one := _try(self.codec, arg):
                     name = name_of(chunk.func)
-                    what = f"item {chunk.start + at} for {name}: {_short(arg)} ({why})"
+                    what = f"item {chunk.start + at} for {name}: {_short(arg)} ({shown(one, str)})"
                     return None, args[:at], NotPicklableError(what)
+            assert together is not None
             return None, [], _cannot(chunk.func, together)
         message = ChunkMessage(
-            chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred,
-            chunk.estimate_s, function, payload, self.codec.news_for(dest, found),
+            chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred, chunk.estimate_s,
+            function, payload, *self._share({**found, **found_in_args}, dest, whole),
         )
         return message, args, None
 
     def unpack_chunk(self, message: ChunkMessage) -> Chunk | Rejected:
         """The chunk of ``message``, or what to tell its owner."""
-        self.codec.learn(message.definitions)
-        try:
-            func = self.codec.loads(message.function)
-            args = self.codec.loads(message.payload)
-        except Exception as error:
-            return self._rejected((message.map_id,), message.start, message.length, error)
-        return Chunk(message.owner, message.map_id, func, message.starred, message.start,
-                     args, message.estimate_s)
+        func, why = self._load(message, message.function)
+        args: Any = None
+        if why is None:
+            args, why = self._load(message, message.payload)
+        if why is not None:
+            return self._rejected(message, (message.map_id,), message.start, message.length, why)
+        return Chunk(message.owner, message.map_id, cast("Callable[..., Any]", func),
+                     message.starred, message.start, args, message.estimate_s)
+
+    def _dump(self, obj: object) -> tuple[bytes | None, BaseException | None, Found]:
+        """The pickle, or why there is none, and the definitions that it needs."""
+        found: Found = {}
+        return *attempt(self.codec.dumps, obj, found), found
+
+    def _share(
+        self, found: Found, dest: int, whole: bool
+    ) -> tuple[tuple[Definition, ...], tuple[bytes, ...]]:
+        """The definitions to send along, and the keys of those that ``dest`` has."""
+        if not found:
+            return (), ()
+        news = self.codec.definitions.news_for(dest, found)
+        if whole or len(news) == len(found):
+            return tuple(found.values()), ()
+        brought = {one.key for one in news}
+        return news, tuple(key for key in found if key not in brought)
+
+    def _load(
+        self, message: Tasks | ChunkMessage, data: bytes
+    ) -> tuple[Any, None] | tuple[None, BaseException]:
+        self.codec.definitions.learn(message.definitions)
+        return attempt(self.codec.loads, data, message.definitions)
 
     def _rejected(
-        self, ids: tuple[int, ...], start: int, length: int, error: Exception
+        self, message: Tasks | ChunkMessage, ids: tuple[int, ...], start: int, length: int,
+        error: BaseException,
     ) -> Rejected:
-        digest = error.digest if isinstance(error, MissingDefinition) else b""
-        missing = re.search(r"attribute '(\w+).*__(?:scoop_)?main__", str(error))
-        attribute = missing[1] if isinstance(error, AttributeError) and missing else ""
-        reason = (
-            f"rank {self.rank} ({_HOST}) could not rebuild it: {type(error).__name__}: {error}"
-        )
-        return Rejected(ids, start, length, digest, attribute, reason)
+        missing: tuple[bytes, ...] = ()
+        if isinstance(error, MissingDefinition):
+            missing = self.codec.definitions.missing(message.needs) or message.needs
+        module, name = _missing_name(error)
+        reason = (f"rank {self.rank} ({_HOST}) could not rebuild it: "
+                  f"{type(error).__name__}: {shown(error, str)}")
+        return Rejected(ids, start, length, missing, module, name, reason)
 
     def _why_not(self, task: Future[Any]) -> NotPicklableError | None:
         """Names the part of a task that does not pickle; None if it does."""
         error = _unpicklable_part(self.codec, task.func, task.args, task.kwargs or {})
         for callback in task.send_callbacks():
             if error is None and (why := _try(self.codec, callback)):
-                error = NotPicklableError(f"a callback of {task!r}: {callback.func!r} ({why})")
+                what = f"a callback of {task!r}: {shown(callback.func)} ({shown(why, str)})"
+                error = NotPicklableError(what)
         return error
 
     # -- constants ---------------------------------------------------------
@@ -174,13 +202,11 @@ class Parcels:
         Raises:
             NotPicklableError: ``value`` cannot be pickled.
         """
-        found: dict[bytes, bytes] = {}
-        try:
-            pickled = self.codec.dumps(value, found)
-        except Exception as why:
-            raise NotPicklableError(f"the constant {name}: {_short(value)} ({why})") from None
+        pickled, why, found = self._dump(value)
+        if pickled is None:
+            raise NotPicklableError(f"the constant {name}: {_short(value)} ({shown(why, str)})")
         # All definitions: nobody can say that one is missing.
-        return Constant(name, self.rank, callable(value), pickled, _definitions(found))
+        return Constant(name, self.rank, callable(value), pickled, tuple(found.values()))
 
     # -- outcomes ----------------------------------------------------------
 
@@ -191,7 +217,7 @@ class Parcels:
             tasks: those that have returned something of a ``PLAIN`` type.
             records: from :meth:`record`, for all else.
         """
-        found: dict[bytes, bytes] = {}
+        found: Found = {}
         for record in records:
             found.update(record.found)
         timed = [task.elapsed_s for task in tasks if task.func is tasks[0].func]
@@ -201,30 +227,31 @@ class Parcels:
             tuple(task.value for task in tasks),
             self.codec.dumps([record.fields for record in records], found) if records else b"",
             # All of them, sent before or not: an owner cannot reject results.
-            _definitions(found),
+            tuple(found.values()),
         )
 
     def record(self, outcome: Outcome) -> Record:
         """Pickles an outcome. Never fails: what does not pickle becomes an error."""
-        found: dict[bytes, bytes] = {}
-        return Record(self._record(outcome, found), found)
+        found: Found = {}
+        fields, why = attempt(self._record, outcome, found)
+        if fields is None:
+            found = {}
+            fields = self._unpicklable(outcome, cast("BaseException", why), found)
+        return Record(fields, found)
 
-    def _record(self, outcome: Outcome, found: dict[bytes, bytes]) -> tuple[Any, ...]:
+    def _record(self, outcome: Outcome, found: Found) -> tuple[Any, ...]:
         """(id, start, elapsed_s, length, value, how it is pickled, error)."""
         id_, start, elapsed_s, value, error, length = outcome
         form = _AS_IS
-        try:
-            if start >= 0 and not _SAFE.issuperset(map(type, value)):
-                form, value = _ONE_BY_ONE, [self.codec.dumps(one, found) for one in value]
-            elif type(value) not in PLAIN:
-                form, value = _WHOLE, self.codec.dumps(value, found)
-        except Exception as why:
-            return self._unpicklable(outcome, why, found)
+        if start >= 0 and not _SAFE.issuperset(map(type, value)):
+            form, value = _ONE_BY_ONE, [self.codec.dumps(one, found) for one in value]
+        elif type(value) not in PLAIN:
+            form, value = _WHOLE, self.codec.dumps(value, found)
         packed = self._pack_error(error, found) if error is not None else None
         return (id_, start, elapsed_s, length, value, form, packed)
 
     def _unpicklable(
-        self, outcome: Outcome, why: Exception, found: dict[bytes, bytes]
+        self, outcome: Outcome, why: BaseException, found: Found
     ) -> tuple[Any, ...]:
         """The result, or one of a chunk's, does not pickle: that becomes the error."""
         value: Any = None
@@ -234,7 +261,8 @@ class Parcels:
             for at, one in enumerate(outcome.value):
                 if reason := _try(self.codec, one):
                     value = outcome.value[:at]
-                    bad = f"the result of item {outcome.start + at}: {_short(one)} ({reason})"
+                    bad = (f"the result of item {outcome.start + at}: {_short(one)} "
+                           f"({shown(reason, str)})")
                     break
         return self._record(outcome._replace(value=value, error=NotPicklableError(bad)), found)
 
@@ -242,91 +270,104 @@ class Parcels:
         """The other outcomes; a value that cannot be rebuilt here has become an error."""
         if not message.records:
             return []
-        self.codec.learn(message.definitions)
-        return [self._outcome(*record) for record in self.codec.loads(message.records)]
+        self.codec.definitions.learn(message.definitions)
+        records = self.codec.loads(message.records, message.definitions)
+        return [self._outcome(message.definitions, *record) for record in records]
 
     def _outcome(
-        self, id_: int, start: int, elapsed_s: float, length: int, value: Any,
-        form: int, packed: tuple[Any, ...] | None,
+        self, brought: tuple[Definition, ...], id_: int, start: int, elapsed_s: float,
+        length: int, value: Any, form: int, packed: tuple[Any, ...] | None,
     ) -> Outcome:
-        error = self._unpack_error(*packed) if packed is not None else None
-        rebuilt: Any = [] if start >= 0 else None
-        try:
-            if form == _AS_IS:
-                rebuilt = value
-            elif form == _WHOLE:
-                rebuilt = self.codec.loads(value)
-            else:
-                for one in value:
-                    rebuilt.append(self.codec.loads(one))
-        except Exception as why:
+        error = self._unpack_error(brought, *packed) if packed is not None else None
+        why: BaseException | None = None
+        rebuilt: Any = value
+        if form == _WHOLE:
+            rebuilt, why = attempt(self.codec.loads, value, brought)
+        elif form == _ONE_BY_ONE:
+            rebuilt = []
+            for one in value:
+                item, why = attempt(self.codec.loads, one, brought)
+                if why is not None:
+                    break
+                rebuilt.append(item)
+        if why is not None:
             error = NotPicklableError(
                 f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
-                f"{type(why).__name__}: {why}"
+                f"{type(why).__name__}: {shown(why, str)}"
             )
         return Outcome(id_, start, elapsed_s, rebuilt, error, length)
 
-    def _pack_error(self, error: BaseException, found: dict[bytes, bytes]) -> tuple[Any, ...]:
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    def _pack_error(self, error: BaseException, found: Found) -> tuple[Any, ...]:
+        text = _traceback_of(error)
         name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-        name = re.sub(rf"^{PROGRAM_MODULE}\b", "__main__", name)
-        try:
-            pickled: bytes | None = self.codec.dumps(error, found)
-        except Exception:
-            pickled = None
-        return pickled, name, _text(error), text, self.rank, _HOST
+        name = re.sub(rf"^{PROGRAM_MODULE}\b", PROGRAM, name)
+        pickled, _, needs = self._dump(error)
+        if pickled is not None:
+            found.update(needs)
+        return pickled, name, shown(error, str), text, self.rank, _HOST
 
     def _unpack_error(
-        self, pickled: bytes | None, name: str, message: str, text: str, rank: int, host: str
+        self, brought: tuple[Definition, ...], pickled: bytes | None, name: str, message: str,
+        text: str, rank: int, host: str,
     ) -> BaseException:
-        error: BaseException | None = None
+        error: Any = None
         if pickled is not None:
-            try:
-                error = self.codec.loads(pickled)
-            except Exception:
-                pass  # what follows stands for it
+            error, _ = attempt(self.codec.loads, pickled, brought)
         if not isinstance(error, BaseException):
             error = TaskError(name, message, text)
         error.__cause__ = RemoteTraceback(text, rank, host)
-        return error
+        return cast("BaseException", error)
 
 
-def _definitions(found: dict[bytes, bytes]) -> tuple[Definition, ...]:
-    return tuple(Definition(*item) for item in found.items())
+def _tasks_of(message: Tasks, calls: Any) -> list[ForeignTask[Any]]:
+    tasks: list[ForeignTask[Any]] = []
+    for number, (func, args, kwargs, *callbacks) in zip(message.ids, calls):
+        tasks.append(ForeignTask(number, message.owner, func, args, kwargs))
+        for callback in callbacks:
+            tasks[-1].add_done_callback(*callback)
+    return tasks
+
+
+def _missing_name(error: BaseException) -> tuple[str, str]:
+    """Module and name of a global that is not here, if that is the error; else empty."""
+    if isinstance(error, MissingName):
+        return error.module, error.name
+    return "", ""
+
+
+def _traceback_of(error: BaseException) -> str:
+    text, _ = attempt(traceback.format_exception, type(error), error, error.__traceback__)
+    return "".join(text or [f"{type(error).__qualname__}: {shown(error, str)}\n"])
 
 
 def why_not_picklable(
     codec: Codec, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
-    why: Exception,
+    why: BaseException,
 ) -> NotPicklableError:
     """Names the part of a call that does not pickle, or cannot be rebuilt."""
     return _unpicklable_part(codec, func, args, kwargs) or _cannot(func, why)
 
 
-def result_not_picklable(value: object, why: Exception) -> NotPicklableError:
+def result_not_picklable(value: object, why: BaseException) -> NotPicklableError:
     """Says that a result does not pickle."""
-    return NotPicklableError(f"the result {_short(value)} ({why})")
+    return NotPicklableError(f"the result {_short(value)} ({shown(why, str)})")
 
 
 def _unpicklable_part(
     codec: Codec, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
 ) -> NotPicklableError | None:
     if why := _try(codec, func):
-        return NotPicklableError(f"the function {_short(func)} ({why})")
+        return NotPicklableError(f"the function {_short(func)} ({shown(why, str)})")
     for place, arg in [*enumerate(args), *kwargs.items()]:
         if why := _try(codec, arg):
-            what = f"argument {place} of {name_of(func)}: {_short(arg)} ({why})"
+            what = f"argument {place} of {name_of(func)}: {_short(arg)} ({shown(why, str)})"
             return NotPicklableError(what)
     return None
 
 
-def _try(codec: Codec, obj: object) -> Exception | None:
+def _try(codec: Codec, obj: object) -> BaseException | None:
     """Why an object does not pickle; None if it does."""
-    try:
-        codec.dumps(obj, {})
-    except Exception as error:
-        return error
-    return None
+    return attempt(codec.dumps, obj, {})[1]
 
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:
@@ -336,22 +377,12 @@ def _call(task: Future[Any]) -> tuple[Any, ...]:
     return task.func, task.args, task.kwargs
 
 
-def _cannot(func: object, why: Exception) -> NotPicklableError:
-    return NotPicklableError(f"{_short(func)} with its arguments ({why})")
+def _cannot(func: object, why: BaseException) -> NotPicklableError:
+    return NotPicklableError(f"{_short(func)} with its arguments ({shown(why, str)})")
 
 
 def _short(obj: object) -> str:
     """A repr of at most 100 characters, with the type's name."""
-    try:
-        text = repr(obj)
-    except Exception:
-        text = "<no repr>"
+    text = shown(obj)
     text = text if len(text) <= 100 else text[:97] + "..."
     return f"{text} of type {type(obj).__qualname__}"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:
-        return "<no str>"

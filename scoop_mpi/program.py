@@ -5,29 +5,36 @@ code under another name, so that what stands under the main guard does not run t
 and answer to both names: a reference to ``__main__.f`` that was pickled on any rank is
 ``f`` of the program on every rank.
 
-What the root defines under its main guard does not exist on workers.
-:meth:`Program.is_shared_global` tells the two apart, from the source: a name may be
-bound in both places, and then the worker's would be the wrong one.
+What every rank has by then is noted (``names``): on the root, which runs the program's top
+level in two parts, before it enters the main guard, on the workers after the import.
 """
 
 from __future__ import annotations
 
+import __future__
+
 import ast
+import contextlib
+import functools
 import importlib.util
+import operator
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import context
-from .codec import PROGRAM_MODULE
 from .errors import LaunchError, MainGuardError
+from .names import PROGRAM_MODULE, Names
 from .runtime import report
 
+_FUTURES = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -48,12 +55,14 @@ class Program:
         is_module: ``name`` is a module's (``-m``).
         args: the program's own arguments.
         interactive: a prompt follows it on the root.
+        names: what is noted of it, and of all modules, when all ranks have it.
     """
 
     name: str
     is_module: bool = False
     args: tuple[str, ...] = field(default=())
     interactive: bool = False
+    names: Names = field(default_factory=Names, compare=False)
 
     def check(self) -> None:
         """Fails as :meth:`code` would, before anything is started."""
@@ -118,40 +127,53 @@ class Program:
             LaunchError: it cannot be found, read or compiled; the message is what
                 Python would print.
         """
+        return self._compiled(self._tree.body)
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        with self._reported():
+            return ast.parse(self._source, self._file)
+
+    @property
+    def _file(self) -> str:
+        return os.path.abspath(self.path) if self.path else "<prompt>"
+
+    def _compiled(self, statements: list[ast.stmt], flags: int = 0) -> CodeType:
+        module = ast.Module(statements, type_ignores=[])
+        with self._reported():
+            code: CodeType = compile(module, self._file, "exec", flags, dont_inherit=True)
+        return code
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
         try:
-            path = os.path.abspath(self.path) if self.path else "<prompt>"
-            return compile(self._source, path, "exec", dont_inherit=True)
+            yield
         except (SyntaxError, ValueError) as error:
             text = "".join(traceback.format_exception_only(type(error), error))
             raise LaunchError(text.rstrip("\n"), exit_code=1) from None
 
-    def is_shared_global(self, name: str) -> bool:
-        """True if workers, which skip the main guard, define this global as the root does."""
-        if name not in self._shared_globals:
-            return False
-        # At the prompt it may have been given another meaning.
-        at_prompt, imported = self._at_prompt
-        return at_prompt.get(name) is imported.get(name)
-
-    @cached_property
-    def _at_prompt(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The root's globals, now and when the prompt began; empty if there is none."""
-        return {}, {}
-
-    @cached_property
-    def _shared_globals(self) -> frozenset[str]:
-        return shared_globals(self._source)
-
     def run_as_main(self) -> Ending:
         """Runs the program as ``__main__``; returns how it ended."""
-        code = self.code
+        before, after, later = divided(self._tree)
+        parts = [self._compiled(before)]
+        # What a "from __future__ import" of the first part says holds for the second.
+        parts.append(self._compiled(after, parts[0].co_flags & _FUTURES))
         module = self._new_module("__main__")
         sys.modules[PROGRAM_MODULE] = module
+
+        def run() -> None:
+            exec(parts[0], module.__dict__)
+            if after or self.interactive:
+                self.names.freeze(later)
+                exec(parts[1], module.__dict__)
+
+        self.names.due = not after  # what guards the program is a call, then
         if not self.interactive:
-            return self._ending_of(lambda: exec(code, module.__dict__))
+            return self._ending_of(run)
         if self.name:
-            report(self._ending_of(lambda: exec(code, module.__dict__)).text)
-        self.__dict__["_at_prompt"] = module.__dict__, dict(module.__dict__)
+            report(self._ending_of(run).text)
+        else:
+            run()
         from .prompt import interact  # not at the top: only the root of some jobs needs it
 
         return self._ending_of(lambda: interact(module.__dict__))
@@ -184,6 +206,7 @@ class Program:
                 exec(code, module.__dict__)
             finally:
                 context.set_importing(False)
+            self.names.freeze(without=only_on_workers(self._tree))
         except LaunchError:
             raise
         except MainGuardError as error:
@@ -227,20 +250,54 @@ class Program:
         )
 
 
-def shared_globals(source: bytes) -> frozenset[str]:
-    """Names that a module binds outside, and does not bind inside, its main guard."""
-    outside: set[str] = set()
-    inside: set[str] = set()
-    for statement in ast.parse(source).body:
-        if isinstance(statement, ast.If) and (guard := _main_guard(statement.test)):
-            on_root, on_workers = statement.body, statement.orelse
-            if guard is ast.NotEq:
-                on_root, on_workers = on_workers, on_root
-            inside |= _bound_by(on_root)
-            outside |= _bound_by(on_workers)
-        else:
-            outside |= _bound_names(statement)
-    return frozenset(outside - inside)
+def divided(tree: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt], set[str]]:
+    """A program's top level before the main guard, and from there on.
+
+    Returns:
+        The two parts, and the names that the second binds on every rank and not once more
+        under the guard.
+    """
+    at = next((at for at, one in enumerate(tree.body) if _has_guard(one)), len(tree.body))
+    before, after = tree.body[:at], tree.body[at:]
+    return before, after, _bound_outside(after) - _bound_inside(after, ast.Eq)
+
+
+def only_on_workers(tree: ast.Module) -> set[str]:
+    """Names that a program binds where its name is not ``__main__``, and nowhere else."""
+    return _bound_inside(tree.body, ast.NotEq) - _bound_outside(tree.body)
+
+
+def _has_guard(statement: ast.stmt) -> bool:
+    """True if there is a main guard in the scope of this statement."""
+    return any(isinstance(one, ast.If) and _main_guard(one.test) for one in _in_scope(statement))
+
+
+def _in_scope(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all below it that are not in a scope of their own."""
+    yield node
+    if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+        for child in ast.iter_child_nodes(node):
+            yield from _in_scope(child)
+
+
+def _branches(guard: ast.If) -> dict[type[ast.cmpop], list[ast.stmt]]:
+    """The statements that are for the root (Eq), and those for workers (NotEq)."""
+    if _main_guard(guard.test) is ast.NotEq:
+        return {ast.Eq: guard.orelse, ast.NotEq: guard.body}
+    return {ast.Eq: guard.body, ast.NotEq: guard.orelse}
+
+
+def _bound_inside(statements: list[ast.stmt], side: type[ast.cmpop]) -> set[str]:
+    """Names bound by the branches of main guards for one side."""
+    guards = [one for statement in statements for one in _in_scope(statement)
+              if isinstance(one, ast.If) and _main_guard(one.test)]
+    return set().union(*(_bound_by(_branches(guard)[side]) for guard in guards))
+
+
+def _bound_outside(statements: list[ast.stmt]) -> set[str]:
+    """Names bound by what is no main guard."""
+    return _bound_by([one for one in statements
+                      if not (isinstance(one, ast.If) and _main_guard(one.test))])
 
 
 def _main_guard(test: ast.expr) -> type[ast.cmpop] | None:

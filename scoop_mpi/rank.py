@@ -102,7 +102,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     if endpoint.rank == BROKER:
         leave_stdin()
         return runtime.run_broker(endpoint, context.job().settings.timeout_s)
-    worker = runtime.Worker(endpoint, Codec(program.is_shared_global))
+    worker = runtime.Worker(endpoint, Codec(program.names))
     last = _run_root(program, worker) if endpoint.rank == ROOT else _join(program, worker)
     exit_code = worker.finish(last)
     # More ranks need not say it: some launchers kill the job at the first that does.

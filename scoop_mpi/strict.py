@@ -14,9 +14,11 @@ from typing import Any
 from . import context
 from .attributes import Wrapper
 from .codec import Codec
+from .definitions import Found
 from .future import name_of
 from .log import logger
 from .parcels import result_not_picklable, why_not_picklable
+from .usercode import attempt
 
 _reported: set[tuple[str, object]] = set()
 
@@ -30,10 +32,11 @@ class Strict(Wrapper):
             NotPicklableError: the function, an argument or the result cannot be pickled.
         """
         codec = context.current().codec
-        try:
-            func, args, kwargs = _copy(codec, (self.func, args, kwargs))
-        except Exception as error:
-            raise why_not_picklable(codec, self.func, args, kwargs, error) from None
+        copy, error = attempt(_copy, codec, (self.func, args, kwargs), True)
+        if copy is None:
+            assert error is not None
+            raise why_not_picklable(codec, self.func, args, kwargs, error)
+        func, args, kwargs = copy
         before = dict(_pickled(codec, args, kwargs))
         try:
             value = func(*args, **kwargs)
@@ -41,17 +44,16 @@ class Strict(Wrapper):
             for place, pickled in _pickled(codec, args, kwargs):
                 if before[place] != pickled:
                     _report(name_of(self.func), place)
-        try:
-            return _copy(codec, value)
-        except Exception as error:
-            raise result_not_picklable(value, error) from None
+        result, error = attempt(_copy, codec, value)
+        if error is not None:
+            raise result_not_picklable(value, error)
+        return result
 
 
-def _copy(codec: Codec, obj: Any) -> Any:
-    found: dict[bytes, bytes] = {}
+def _copy(codec: Codec, obj: Any, elsewhere: bool = False) -> Any:
+    found: Found = {}
     pickled = codec.dumps(obj, found)
-    codec.learn(found.items())
-    return codec.loads(pickled)
+    return codec.loads(pickled, found.values(), elsewhere)
 
 
 def _pickled(
@@ -59,11 +61,9 @@ def _pickled(
 ) -> Iterator[tuple[object, bytes]]:
     """Each argument's place and its pickle; empty if it has become unpicklable."""
     for place, arg in [*enumerate(args), *kwargs.items()]:
-        found: dict[bytes, bytes] = {}
-        try:
-            yield place, codec.dumps(arg, found) + b"".join(sorted(found))
-        except Exception:
-            yield place, b""
+        found: Found = {}
+        pickled, _ = attempt(codec.dumps, arg, found)  # None: it has become unpicklable
+        yield place, (pickled or b"") + b"".join(sorted(found))
 
 
 def _report(name: str, place: object) -> None:

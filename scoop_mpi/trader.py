@@ -35,13 +35,14 @@ from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
     BROKER, Constant, Define, Defined, Drain, Drained, Failure, Finished, Forget, Forgotten, Found,
-    Goodbye, Grant, Leave, Lookup, Message, Offer, Rejected, Request, Results, Shutdown,
+    Goodbye, Grant, Lacking, Leave, Lookup, Message, Offer, Rejected, Request, Results, Shutdown,
     Tasks, Undefine, Undefined, Variable,
 )
 from .messages import Chunk as ChunkMessage
 from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_of_task
 from .registry import hand_on
 from .transport.endpoint import Endpoint
+from .usercode import shown
 
 Received = TypeVar("Received", Chunk, "list[ForeignTask[Any]]")
 
@@ -296,7 +297,10 @@ class Trader:
                 task.state = SENT
                 self.sent[task.number] = task
         estimate_s = self._backlog.estimates.get(name_of(first.func))
-        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s)
+        whole = self._backlog.whole.intersection(task.number for task in tasks) \
+            if owner == self.rank else set()
+        self._backlog.whole -= whole
+        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, bool(whole))
         for task, error in failed:
             task.state = PENDING  # it never left
             self._unsendable.append((owner, Outcome(task.number, -1, 0.0, None, error, 1)))
@@ -312,7 +316,9 @@ class Trader:
         self, dest: int, chunk: Chunk, giver: int, onward: tuple[int, ...]
     ) -> bool:
         count = len(chunk)
-        message, args, error = self._parcels.pack_chunk(chunk, dest)
+        call = self.maps.get(chunk.map_id) if chunk.owner == self.rank else None
+        whole = call is not None and call.whole
+        message, args, error = self._parcels.pack_chunk(chunk, dest, whole)
         if message is not None:
             self._endpoint.send(dest, message._replace(
                 giver=giver, onward=onward, epoch=self.constants.newest_epoch
@@ -463,13 +469,15 @@ class Trader:
             case Tasks() | ChunkMessage() | Results() if not self.constants.knows(message.epoch):
                 self._early.append((source, message))
             case Tasks():
-                self._accept_tasks(message)
+                self._accept_tasks(source, message)
             case ChunkMessage():
-                self._accept_chunk(message)
+                self._accept_chunk(source, message)
             case Results():
                 self._accept_results(source, message)
             case Rejected():
                 self._take_back(source, message)
+            case Lacking(keys):
+                self._parcels.codec.definitions.is_lacking(source, keys)
             case Variable():
                 self._announce()
             case Defined() | Found() | Undefined():
@@ -500,7 +508,7 @@ class Trader:
             early, self._early = self._early, []
             self._inbox.extendleft(reversed(early))
 
-    def _accept_tasks(self, message: Tasks) -> None:
+    def _accept_tasks(self, source: int, message: Tasks) -> None:
         self._was_fed(message.giver)
         if message.owner == self.rank:
             self._come_home(message.ids)
@@ -508,14 +516,13 @@ class Trader:
             return
         tasks = self._parcels.unpack_tasks(message)
         if isinstance(tasks, Rejected):
-            self.tell(message.owner, tasks)
-            self._hand_on(message.onward)
+            self._reject(source, message, tasks)
             return
         if message.estimate_s:
             self._backlog.estimates.learn(name_of(tasks[0].func), message.estimate_s)
         self._backlog.foreign.extend(self._pass_on(tasks, message.onward, message.giver))
 
-    def _accept_chunk(self, message: ChunkMessage) -> None:
+    def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
         self._was_fed(message.giver)
         if message.owner == self.rank:
             if (call := self.maps.get(message.map_id)) is not None:
@@ -524,10 +531,16 @@ class Trader:
             return
         chunk = self._parcels.unpack_chunk(message)
         if isinstance(chunk, Rejected):
-            self.tell(message.owner, chunk)
-            self._hand_on(message.onward)
+            self._reject(source, message, chunk)
         else:
             self._backlog.chunks.append(self._pass_on(chunk, message.onward, message.giver))
+
+    def _reject(self, source: int, message: Tasks | ChunkMessage, rejected: Rejected) -> None:
+        """Sends work back to its owner; who has left a definition out learns of it."""
+        if rejected.missing and source != message.owner:
+            self.tell(source, Lacking(rejected.missing))
+        self.tell(message.owner, rejected)
+        self._hand_on(message.onward)
 
     def _hand_on(self, workers: tuple[int, ...]) -> None:
         """Those who came with work that is none for them ask the broker."""
@@ -547,6 +560,8 @@ class Trader:
 
     def _accept_results(self, source: int, message: Results) -> None:
         outcomes = self._parcels.unpack_records(message)
+        if self._backlog.alone:
+            self._backlog.alone.difference_update(message.ids, (one.id for one in outcomes))
         elapsed_s = message.elapsed_s * len(message.ids)
         for outcome in outcomes:
             elapsed_s += outcome.elapsed_s
@@ -587,42 +602,45 @@ class Trader:
                 self._backlog.maps.remove(call)
 
     def _take_back(self, source: int, message: Rejected) -> None:
-        """A receiver could not unpickle own work: send it otherwise, or give it up."""
-        if message.digest:
-            self._parcels.codec.forget_sent(source, message.digest)
-        repairable = bool(message.digest or message.attribute)
-        if message.start < 0:
-            news = message.attribute and self._parcels.codec.send_by_value(message.attribute)
-            self._take_back_tasks(message, repairable, bool(message.digest or news))
-        else:
-            self._parcels.codec.send_by_value(message.attribute)
-            self._take_back_chunk(message, repairable)
+        """A receiver could not unpickle own work: send it otherwise, or give it up.
 
-    def _take_back_tasks(self, message: Rejected, repairable: bool, news: bool) -> None:
-        alone = self._backlog.alone
-        if len(message.ids) == 1 and not news:
+        It is no try if a definition was left out, or a name only now turns out to be lacking.
+        """
+        codec = self._parcels.codec
+        codec.definitions.is_lacking(source, message.missing)
+        is_try = not message.missing
+        if message.name and codec.names.send_by_value(message.module, message.name):
+            is_try = False
+        if message.start < 0:
+            self._take_back_tasks(message, is_try)
+        else:
+            self._take_back_chunk(message, is_try)
+
+    def _take_back_tasks(self, message: Rejected, is_try: bool) -> None:
+        alone, whole = self._backlog.alone, self._backlog.whole
+        if len(message.ids) == 1 and is_try:
             id_ = message.ids[0]
-            if id_ in alone or not repairable:
+            if id_ in alone or not message.name:
                 alone.discard(id_)
                 self.sent[id_].state = PENDING  # it has not run anywhere
-                what = f"{self.sent[id_].func!r} or its arguments; {message.reason}"
+                what = f"{shown(self.sent[id_].func)} or its arguments; {message.reason}"
                 self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
                 return
-        if not message.digest:
-            alone.update(message.ids)
+        (whole if message.missing else alone).update(message.ids)
         self._come_home(message.ids)
 
-    def _take_back_chunk(self, message: Rejected, repairable: bool) -> None:
+    def _take_back_chunk(self, message: Rejected, is_try: bool) -> None:
         call = self.maps.get(message.ids[0])
         if call is None or call.closed:
             return
-        tries = call.tries[message.start] = call.tries.get(message.start, 0) + 1
-        if message.length == 1 and (tries > 2 or not repairable):
+        call.whole |= bool(message.missing)
+        tries = call.tries[message.start] = call.tries.get(message.start, 0) + is_try
+        if message.length == 1 and is_try and (tries > 1 or not message.name):
             what = f"item {message.start} for {name_of(call.func)}; {message.reason}"
             error = NotPicklableError(what)
             self._settle(Outcome(call.id, message.start, 0.0, [], error, 1))
             return
-        step = message.length if repairable and tries <= 2 else 1
+        step = 1 if is_try else message.length
         for start in range(message.start, message.start + message.length, step):
             self._backlog.chunks.append(call.chunk(start, step))
 

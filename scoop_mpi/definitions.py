@@ -1,0 +1,183 @@
+"""Functions and classes that travel by value: who has which, and which object they are.
+
+A definition is named by its *key*. Its author makes the key from the digest of the
+pickled form, so that what has not changed keeps its key; another object with the same
+form gets a key of its own. Every other rank rebuilds a definition once and passes it on
+under the same key, and on its author's rank the key means the original object.
+
+Bytes and rebuilt objects are kept up to ``KEPT_BYTES``, the least recently used go first.
+An object that is still in use elsewhere stays the one that its key means. What was sent to
+a rank counts as known there for ``BELIEVED_BYTES`` further bytes of definitions; a
+receiver that lacks one nevertheless says so (``messages.Lacking``).
+
+Two threads come here; all that they change is changed by single steps of a dict.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from .messages import Definition
+
+KEPT_BYTES = 64 << 20
+"""Bytes of definitions that a rank keeps, pickled or rebuilt."""
+BELIEVED_BYTES = 16 << 20
+"""Bytes of definitions sent to a rank after which it may have dropped an older one."""
+COPIES_COUNTED = 10_000
+"""Forms of which more than one object was sent, that are remembered."""
+
+Found = dict[bytes, Definition]
+"""The definitions that a message needs, by key."""
+
+
+class _Mark(NamedTuple):
+    """What is known of an object: how to get it, its form (empty: it was rebuilt) and key."""
+
+    get: Callable[[], Any]
+    digest: bytes
+    key: bytes
+
+
+class _Kept:
+    """A definition that is kept; ``obj``: rebuilt, so that it stays alive."""
+
+    __slots__ = ("definition", "obj")
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.obj: Any = None
+
+
+class Definitions:
+    """What one rank knows of definitions."""
+
+    def __init__(self) -> None:
+        self._marks: dict[int, _Mark] = {}
+        self._objects: dict[bytes, Callable[[], Any]] = {}
+        self._originals: set[bytes] = set()
+        self._copies: OrderedDict[bytes, int] = OrderedDict()
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._kept_bytes = 0
+        self._known_at: dict[int, OrderedDict[bytes, int]] = {}
+
+    # -- objects -----------------------------------------------------------
+
+    def key_of_rebuilt(self, obj: object) -> bytes | None:
+        """The key of an object that came from another rank; None: it is this rank's own."""
+        mark = self._marks.get(id(obj))
+        return mark.key if mark is not None and mark.get() is obj and not mark.digest else None
+
+    def key_for(self, obj: object, digest: bytes) -> bytes:
+        """The key of an own object, whose pickled form now has that digest."""
+        mark = self._marks.get(id(obj))
+        if mark is not None and mark.get() is obj and mark.digest == digest:
+            return mark.key
+        key, other = digest, self.known(digest)
+        if other is not None and other is not obj:
+            self._copies[digest] = number = self._copies.pop(digest, 0) + 1
+            key = digest + number.to_bytes(4, "big")
+            if len(self._copies) > COPIES_COUNTED:
+                self._copies.popitem(last=False)
+        self._originals.add(key)
+        self._mark(obj, digest, key)
+        return key
+
+    def known(self, key: bytes) -> Any:
+        """The object that the key means here, if it is there; None: it is not."""
+        get = self._objects.get(key)
+        return None if get is None else get()
+
+    def is_original(self, key: bytes) -> bool:
+        """Was it defined on this rank?"""
+        return key in self._originals
+
+    def copied(self, key: bytes, obj: object) -> None:
+        """Notes a copy of an object that is here: where it goes, it means the original."""
+        self._marks[id(obj)] = _Mark(self._reference(obj, key), b"", key)
+
+    def rebuilt(self, definition: Definition, obj: Any) -> Any:
+        """Notes what a definition has become; returns the object to use for it."""
+        key = definition.key
+        other = self.known(key)
+        if other is not None:
+            return other  # made while this one waited
+        self._mark(obj, b"", key)
+        self._keep(definition)
+        if (kept := self._kept.get(key)) is not None:
+            kept.obj = obj
+        return obj
+
+    def _mark(self, obj: object, digest: bytes, key: bytes) -> None:
+        get = self._reference(obj, key)
+        self._marks[id(obj)] = _Mark(get, digest, key)
+        self._objects[key] = get
+
+    def _reference(self, obj: object, key: bytes) -> Callable[[], Any]:
+        """Gets the object; when it has gone, what is noted of it goes too."""
+        number = id(obj)
+
+        def forget(ref: object) -> None:
+            if (mark := self._marks.get(number)) is not None and mark.get is ref:
+                self._marks.pop(number, None)
+            if self._objects.get(key) is ref:
+                self._objects.pop(key, None)
+                self._originals.discard(key)
+
+        try:
+            return weakref.ref(obj, forget)
+        except TypeError:
+            return lambda: obj
+
+    # -- pickled forms -----------------------------------------------------
+
+    def learn(self, definitions: Iterable[Definition]) -> None:
+        """Keeps definitions that came with a message."""
+        for definition in definitions:
+            self._keep(definition)
+
+    def definition(self, key: bytes) -> Definition | None:
+        """The pickled form, if it is kept."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        try:
+            self._kept.move_to_end(key)
+        except KeyError:
+            pass  # the other thread has just dropped it
+        return kept.definition
+
+    def missing(self, keys: Iterable[bytes]) -> tuple[bytes, ...]:
+        """Those of the keys that mean nothing here."""
+        return tuple(key for key in keys if self.known(key) is None and key not in self._kept)
+
+    def _keep(self, definition: Definition) -> None:
+        if definition.key in self._kept:
+            return
+        self._kept[definition.key] = _Kept(definition)
+        self._kept_bytes += len(definition.pickled)
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            _, kept = self._kept.popitem(last=False)
+            self._kept_bytes -= len(kept.definition.pickled)
+
+    # -- other ranks -------------------------------------------------------
+
+    def news_for(self, rank: int, found: Found) -> tuple[Definition, ...]:
+        """Those of ``found`` that ``rank`` may lack; from now on they count as known there."""
+        known = self._known_at.setdefault(rank, OrderedDict())
+        news = tuple(one for key, one in found.items() if key not in known)
+        for one in news:
+            known[one.key] = len(one.pickled)
+        if news:
+            size = sum(known.values())
+            while size > BELIEVED_BYTES and known:
+                size -= known.popitem(last=False)[1]
+        return news
+
+    def is_lacking(self, rank: int, keys: Iterable[bytes]) -> None:
+        """``rank`` does not have these: they are sent to it next time."""
+        known = self._known_at.get(rank, OrderedDict())
+        for key in keys:
+            known.pop(key, None)

@@ -1,0 +1,282 @@
+"""What every rank has under a name: functions and classes that travel by reference.
+
+The workers have what the program's top level has made, and so has the root, up to the
+moment when it enters the main guard. At that moment, and on a worker when it has imported
+the program, the names of all modules are noted (:meth:`Names.freeze`). Then the rule is:
+
+    an object that was noted, under whatever name, and has not been changed since, is
+    the same thing on every rank: it travels as that name. All else travels by value.
+
+So neither a name that the program gives to something else at run time, nor an object
+that has lost its name, is ever taken for another. What a receiver looks up is what *it*
+has noted, whatever the name means there now.
+
+Modules that are imported later have no notes; their names are taken as they are. If a
+receiver does not find one, the sender is told and sends it by value from then on.
+
+Changed is a function with other code or defaults, and a class with another method, property
+or inner class. Other attributes are state: like global variables they belong to each rank.
+
+Tried and not taken: to compare what objects are (code, closures, defaults) on both sides;
+a lock in a closure, or two equal functions, leave that without an answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+from .errors import ScoopError
+
+PROGRAM = "__main__"
+"""The program's name in references, on every rank."""
+PROGRAM_MODULE = "__scoop_main__"
+"""Name under which workers import the program."""
+
+_NOTHING = object()
+_METHODS = (FunctionType, type, staticmethod, classmethod, property)
+
+
+class MissingName(ScoopError):
+    """This rank does not have what the sender refers to.
+
+    Args:
+        module: the module's name.
+        name: the name at the module's top level.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(f"there is no {name} in {module}")
+        self.module = module
+        self.name = name
+
+
+class Reference(NamedTuple):
+    """Where every rank finds an object. ``plain``: so does pickle by itself."""
+
+    module: str
+    path: str
+    plain: bool
+
+
+class _Made(NamedTuple):
+    """A function or class of the program as it was made: what would change it."""
+
+    obj: Any
+    parts: tuple[int, ...]
+    namespace: dict[str, Any]
+
+
+def stands_for_a_function(obj: Any) -> bool:
+    """True for what a decorator has put in a function's place (``functools.update_wrapper``)."""
+    return (
+        callable(obj) and not isinstance(obj, MethodType)
+        and ("__wrapped__" in getattr(obj, "__dict__", ()) or hasattr(type(obj), "__wrapped__"))
+    )
+
+
+def is_named(obj: object) -> bool:
+    """True for what travels by reference if it can: functions and classes."""
+    return isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj)
+
+
+class Names:
+    """The names that are noted on this rank; none before :meth:`freeze`."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, dict[str, Any]] = {}
+        self._later: frozenset[str] = frozenset()
+        self._made: dict[int, _Made] = {}
+        self._known: dict[int, tuple[Any, Reference]] = {}
+        self._aliases: dict[int, tuple[Any, str, str]] | None = None
+        self._by_value: set[tuple[str, str]] = set()
+        self.due = False
+        """Note them when the first object is sent: there is no main guard to do it at."""
+
+    def freeze(self, later: Iterable[str] = (), without: Iterable[str] = ()) -> None:
+        """Notes the names of all modules: what every rank has by now.
+
+        Args:
+            later: names of the program that workers bind after this moment.
+            without: names of the program that the root does not have.
+        """
+        self.due = False
+        self._later = frozenset(later)
+        for name, module in sys.modules.copy().items():
+            if isinstance(module, ModuleType) and name != PROGRAM_MODULE:
+                self._noted[name] = module.__dict__.copy()
+        program = self._noted.setdefault(PROGRAM, {})
+        for name in self._later.union(without):
+            program.pop(name, None)
+        for value in program.values():
+            if _module_of(value) == PROGRAM:
+                self._note_made(value)
+        for value in self._of_libraries():
+            if isinstance(value, type) and _has_method_of(value, _namespace(PROGRAM)):
+                self._note_made(value)
+        self._known.clear()
+        self._aliases = None
+
+    def reference(self, obj: Any) -> Reference | None:
+        """Where every rank finds this function or class; None: nowhere, send it by value."""
+        if self.due:
+            self.freeze()
+        known = self._known.get(id(obj))
+        if known is not None and known[0] is obj:
+            return None if self._is_changed(obj) else known[1]
+        found = self._find_place(obj)
+        if found is None or self._is_changed(obj):
+            return None
+        reference = Reference(*found, plain=self._is_plain(obj, *found))
+        if reference.module in self._noted:
+            self._known[id(obj)] = obj, reference
+        return reference
+
+    def find(self, module: str, path: str) -> Any:
+        """What a reference of another rank means.
+
+        Raises:
+            MissingName: there is no such thing here.
+        """
+        top, *rest = path.split(".")
+        found = self._noted.get(module, {}).get(top, _NOTHING)
+        if found is _NOTHING:
+            try:
+                found = getattr(importlib.import_module(module), top)
+            except (ImportError, AttributeError):
+                raise MissingName(module, top) from None
+        for name in rest:
+            found = self._attribute(found, name)
+            if found is _NOTHING:
+                raise MissingName(module, top)
+        return found
+
+    def send_by_value(self, module: str, name: str) -> bool:
+        """Another rank does not have this top-level name; was that news?"""
+        news = (module, name) not in self._by_value
+        self._by_value.add((module, name))
+        self._known.clear()
+        self._aliases = None
+        return news
+
+    # -- where an object is ------------------------------------------------
+
+    def _find_place(self, obj: Any) -> tuple[str, str] | None:
+        module, path = _module_of(obj), getattr(obj, "__qualname__", None)
+        if module and isinstance(path, str) and self._is_at(obj, module, path):
+            return module, path
+        if self._aliases is None:
+            self._aliases = self._list_aliases()
+        alias = self._aliases.get(id(obj))
+        return alias[1:] if alias is not None and alias[0] is obj else None
+
+    def _is_at(self, obj: Any, module: str, path: str) -> bool:
+        top, *rest = path.split(".")
+        if (module, top) in self._by_value or "<" in path:
+            return False
+        found = self._noted.get(module, {}).get(top, _NOTHING)
+        if found is _NOTHING:
+            if module in self._noted and not self._is_made_later(obj, module, top):
+                return False
+            found = _namespace(module).get(top, _NOTHING)
+        for name in rest:
+            found = self._attribute(found, name)
+        return found is obj
+
+    def _is_made_later(self, obj: Any, module: str, top: str) -> bool:
+        """True if ``module`` itself may have made the object since; every rank's will."""
+        if module == PROGRAM:
+            return top in self._later
+        functions = vars(obj).values() if isinstance(obj, type) else (obj,)
+        namespace = _namespace(module)
+        return any(isinstance(one, FunctionType) and one.__globals__ is namespace
+                   for one in functions)
+
+    def _attribute(self, obj: Any, name: str) -> Any:
+        made = self._made.get(id(obj))
+        if made is not None and name in made.namespace:
+            found = made.namespace[name]
+            return found.__func__ if isinstance(found, staticmethod) else found
+        return getattr(obj, name, _NOTHING)
+
+    def _is_plain(self, obj: Any, module: str, path: str) -> bool:
+        """True if pickle finds the object by itself, here and there."""
+        if module == PROGRAM or module not in self._noted or stands_for_a_function(obj):
+            return False
+        if (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)) != (module, path):
+            return False
+        found: Any = sys.modules.get(module)
+        for name in path.split("."):
+            found = getattr(found, name, _NOTHING)
+        return found is obj
+
+    def _list_aliases(self) -> dict[int, tuple[Any, str, str]]:
+        """Objects that are noted, but not under the names that they bear."""
+        aliases: dict[int, tuple[Any, str, str]] = {}
+        for module in (PROGRAM, *self._noted):
+            if module.partition(".")[0] in sys.stdlib_module_names and module != PROGRAM:
+                continue  # as it is on every rank
+            for name, value in self._noted.get(module, {}).items():
+                if is_named(value) and (module, name) not in self._by_value:
+                    path = getattr(value, "__qualname__", None)
+                    own = _module_of(value)
+                    if not own or not isinstance(path, str) or not self._is_at(value, own, path):
+                        aliases.setdefault(id(value), (value, module, name))
+        return aliases
+
+    # -- whether it has changed --------------------------------------------
+
+    def _note_made(self, obj: Any) -> None:
+        if isinstance(obj, FunctionType):
+            self._made[id(obj)] = _Made(obj, _parts(obj), {})
+        elif isinstance(obj, type) and id(obj) not in self._made:
+            self._made[id(obj)] = _Made(obj, _parts(obj), dict(vars(obj)))
+            for value in vars(obj).values():
+                if isinstance(value, type) and _module_of(value) == PROGRAM:
+                    self._note_made(value)
+
+    def _is_changed(self, obj: Any) -> bool:
+        made = self._made.get(id(obj))
+        if made is not None and made.obj is obj:
+            if _parts(obj) == made.parts:
+                return False
+            return not isinstance(obj, type) or _methods(vars(obj)) != _methods(made.namespace)
+        # A method that the program has put into somebody else's class?
+        return (PROGRAM in self._noted and isinstance(obj, type) and _module_of(obj) != PROGRAM
+                and _has_method_of(obj, _namespace(PROGRAM)))
+
+    def _of_libraries(self) -> Iterator[Any]:
+        """What is noted of modules other than the program and Python's own."""
+        for module, namespace in self._noted.items():
+            if module != PROGRAM and module.partition(".")[0] not in sys.stdlib_module_names:
+                yield from namespace.values()
+
+
+def _module_of(obj: Any) -> str | None:
+    module = getattr(obj, "__module__", None)
+    if module == PROGRAM_MODULE:
+        return PROGRAM
+    return module if isinstance(module, str) else None
+
+
+def _namespace(module: str) -> Mapping[str, Any]:
+    return getattr(sys.modules.get(module), "__dict__", {})
+
+
+def _has_method_of(cls: type, namespace: Mapping[str, Any]) -> bool:
+    return any(type(one) is FunctionType and one.__globals__ is namespace
+               for one in vars(cls).values())
+
+
+def _parts(obj: Any) -> tuple[int, ...]:
+    if isinstance(obj, FunctionType):
+        return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
+    return tuple(map(id, vars(obj).values()))
+
+
+def _methods(namespace: Mapping[str, Any]) -> dict[str, int]:
+    return {name: id(value) for name, value in namespace.items()
+            if isinstance(value, _METHODS) or stands_for_a_function(value)}

@@ -1,0 +1,91 @@
+"""By value what neither pickle nor cloudpickle can take so.
+
+Each function ``reduce_...`` gives what pickle's ``__reduce__`` would; the others are
+called where it is unpickled. A function may refer to itself by way of what wraps it: so
+wrappers are made empty, and filled when pickle has noted them.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+LruCache = type(functools.lru_cache(len))
+_DISPATCH_CODE = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
+
+
+def is_dispatch(obj: object) -> bool:
+    """True for a function made by ``functools.singledispatch``."""
+    return isinstance(obj, FunctionType) and obj.__code__ is _DISPATCH_CODE
+
+
+def reduce_dispatch(obj: Any) -> tuple[Any, ...]:
+    """A ``singledispatch`` function: its implementations."""
+    return make_dispatch, (), (dict(obj.registry), vars(obj)["__wrapped__"]), None, None, \
+        fill_dispatch
+
+
+def make_dispatch() -> Any:
+    """One without implementations."""
+    return functools.singledispatch(_unfilled)
+
+
+def fill_dispatch(obj: Any, state: tuple[dict[type, Callable[..., Any]], Any]) -> None:
+    """Gives it those of the original."""
+    registry, wrapped = state
+    for cls, function in registry.items():
+        obj.register(cls, function)
+    functools.update_wrapper(obj, wrapped)
+
+
+def reduce_lru_cache(obj: Any) -> tuple[Any, ...]:
+    """A function with ``functools.lru_cache``: an empty cache, and the function."""
+    parameters = obj.cache_parameters()
+    return make_lru_cache, (parameters["maxsize"], parameters["typed"]), \
+        dict(vars(obj)), None, None, fill_lru_cache
+
+
+def make_lru_cache(maxsize: int | None, typed: bool) -> Any:
+    """One without its function."""
+    return functools.lru_cache(maxsize, typed)(_Filled())
+
+
+def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
+    """Gives it its function."""
+    obj.__wrapped__.call = state["__wrapped__"]
+    vars(obj).update(state)
+
+
+class _Filled:
+    """Stands for a function that is not there yet."""
+
+    call: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+
+def _unfilled(*args: Any) -> None:
+    raise AssertionError("replaced by fill_dispatch")
+
+
+def reduce_file(file: io.BufferedReader) -> tuple[Any, ...]:
+    """A file opened for reading bytes: its contents, at the same position (as in SCOOP)."""
+    if not file.seekable():
+        raise TypeError(f"cannot pickle {file!r}: its contents cannot be read twice")
+    position = file.tell()
+    try:
+        file.seek(0)
+        return make_file, (position, file.read())
+    finally:
+        file.seek(position)
+
+
+def make_file(position: int, data: bytes) -> io.BytesIO:
+    """The contents as a file in memory."""
+    file = io.BytesIO(data)
+    file.seek(position)
+    return file

@@ -1,0 +1,35 @@
+"""The one way to call user code that is no task: what it raises is a value here.
+
+Pickling, unpickling, ``repr`` and ``str`` call methods of the program's objects, in the
+middle of our own steps; so do callbacks. Whatever they raise, ``SystemExit`` included,
+belongs to the task or the call they were made for, and never ends the rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from greenlet import GreenletExit
+
+T = TypeVar("T")
+
+
+def attempt(
+    func: Callable[..., T], *args: Any
+) -> tuple[T, None] | tuple[None, BaseException]:
+    """Calls ``func(*args)``; returns its value and None, or None and what it raised."""
+    try:
+        return func(*args), None
+    except GreenletExit:
+        raise  # the process is leaving
+    except BaseException as error:
+        return None, error
+
+
+def shown(obj: object, how: Callable[[Any], str] = repr) -> str:
+    """``repr`` of any object, or a word in its place if that raises."""
+    text, error = attempt(how, obj)
+    if isinstance(text, str):
+        return text
+    return f"<no {how.__name__}>"
