@@ -74,6 +74,15 @@ class NeverIdle:
         """Nothing to do."""
 
 
+def noted() -> Codec:
+    """As on a rank that has imported the program, and sent each function before."""
+    codec = Codec()
+    codec.names.freeze()
+    for function in (increment, be_short, be_long):
+        codec.names.reference(function)
+    return codec
+
+
 class AlonePool:
     """One process without others."""
 
@@ -93,7 +102,7 @@ class Pool:
         self.network = memory.Network(3, seed=0)
         self.network.random = First()
         self.broker = Broker(3)
-        self.root = Scheduler(self.network.endpoint(ROOT), Codec(), clock, NeverIdle())
+        self.root = Scheduler(self.network.endpoint(ROOT), noted(), clock, NeverIdle())
         self.worker: Scheduler | None = None
         self._program = getcurrent()
         self._where = greenlet(self._live)
@@ -101,7 +110,7 @@ class Pool:
         context.install(self.root)
 
     def _live(self) -> None:
-        self.worker = Scheduler(self.network.endpoint(WORKER), Codec(), clock, self)
+        self.worker = Scheduler(self.network.endpoint(WORKER), noted(), clock, self)
         context.install(self.worker)
         self.worker.serve()
 

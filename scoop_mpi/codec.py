@@ -93,8 +93,8 @@ class Codec:
             MissingDefinition: to a definition that it does not have.
             BaseException: whatever the program's classes raise.
         """
-        by_key = {one.key: one for one in brought}
-        token = _loading.set(_Loading(self, by_key, elsewhere))
+        by_key = {one.key: one for one in brought} if brought else {}
+        token = _loading.set((self, by_key, elsewhere))
         try:
             return pickle.loads(data)
         finally:
@@ -144,15 +144,15 @@ class Codec:
         found.update(added)
         return True
 
-    def definition(self, key: bytes, loading: _Loading) -> Any:
-        """What a key means here; rebuilds it if need be."""
+    def definition(self, key: bytes, brought: dict[bytes, Definition], elsewhere: bool) -> Any:
+        """What a key means here; rebuilds it if need be. The rest as in :meth:`loads`."""
         definitions = self.definitions
         known = definitions.known(key)
         if known is not None:
-            copied = loading.elsewhere and definitions.is_original(key)
+            copied = elsewhere and definitions.is_original(key)
             if not copied or isinstance(known, type):
                 return known
-        definition = loading.brought.get(key) or definitions.definition(key)
+        definition = brought.get(key) or definitions.definition(key)
         if definition is None:
             raise MissingDefinition(f"this rank lacks the definition {key.hex()}")
         obj = pickle.loads(definition.pickled)
@@ -162,28 +162,21 @@ class Codec:
         return obj
 
 
-class _Loading:
-    """One call of :meth:`Codec.loads`."""
-
-    def __init__(self, codec: Codec, brought: dict[bytes, Definition], elsewhere: bool) -> None:
-        self.codec = codec
-        self.brought = brought
-        self.elsewhere = elsewhere
-
-
+_Loading = tuple[Codec, dict[bytes, Definition], bool]
+"""One call of :meth:`Codec.loads`: the codec, definitions by key, ``elsewhere``."""
 # Each greenlet has its own: unpickling may wait for other tasks.
 _loading: ContextVar[_Loading] = ContextVar("_loading")
 
 
 def resolve_definition(key: bytes) -> Any:
     """Called by pickle where a definition was referred to."""
-    loading = _loading.get()
-    return loading.codec.definition(key, loading)
+    codec, brought, elsewhere = _loading.get()
+    return codec.definition(key, brought, elsewhere)
 
 
 def find_reference(module: str, path: str) -> Any:
     """Called by pickle where a name was referred to."""
-    return _loading.get().codec.names.find(module, path)
+    return _loading.get()[0].names.find(module, path)
 
 
 def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:
@@ -207,6 +200,8 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj):
+            if obj is find_reference:
+                return NotImplemented  # met as often as what it finds
             return self._codec.reduce(obj, self._found)
         if isinstance(obj, io.BufferedReader):
             return rebuild.reduce_file(obj)

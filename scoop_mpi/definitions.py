@@ -10,11 +10,13 @@ An object that is still in use elsewhere stays the one that its key means. What 
 a rank counts as known there for ``BELIEVED_BYTES`` further bytes of definitions; a
 receiver that lacks one nevertheless says so (``messages.Lacking``).
 
-Two threads come here; all that they change is changed by single steps of a dict.
+Two threads come here: what they change is changed by single steps of a dict, or under a
+lock (what is kept).
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -61,6 +63,7 @@ class Definitions:
         self._copies: OrderedDict[bytes, int] = OrderedDict()
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._kept_bytes = 0
+        self._keeping = threading.Lock()
         self._known_at: dict[int, OrderedDict[bytes, int]] = {}
 
     # -- objects -----------------------------------------------------------
@@ -154,13 +157,15 @@ class Definitions:
         return tuple(key for key in keys if self.known(key) is None and key not in self._kept)
 
     def _keep(self, definition: Definition) -> None:
-        if definition.key in self._kept:
-            return
-        self._kept[definition.key] = _Kept(definition)
-        self._kept_bytes += len(definition.pickled)
-        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-            _, kept = self._kept.popitem(last=False)
-            self._kept_bytes -= len(kept.definition.pickled)
+        dropped: list[_Kept] = []  # let go of after the lock: their end may run user code
+        with self._keeping:
+            if definition.key in self._kept:
+                return
+            self._kept[definition.key] = _Kept(definition)
+            self._kept_bytes += len(definition.pickled)
+            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+                dropped.append(self._kept.popitem(last=False)[1])
+                self._kept_bytes -= len(dropped[-1].definition.pickled)
 
     # -- other ranks -------------------------------------------------------
 

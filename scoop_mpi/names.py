@@ -37,6 +37,7 @@ PROGRAM_MODULE = "__scoop_main__"
 """Name under which workers import the program."""
 
 _NOTHING = object()
+_OURS = __name__.partition(".")[0]
 _METHODS = (FunctionType, type, staticmethod, classmethod, property)
 
 
@@ -204,7 +205,7 @@ class Names:
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
         """True if pickle finds the object by itself, here and there."""
-        if module == PROGRAM or module not in self._noted or stands_for_a_function(obj):
+        if module == PROGRAM or not self._is_everywhere(module) or stands_for_a_function(obj):
             return False
         if (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)) != (module, path):
             return False
@@ -212,6 +213,12 @@ class Names:
         for name in path.split("."):
             found = getattr(found, name, _NOTHING)
         return found is obj
+
+    def _is_everywhere(self, module: str) -> bool:
+        """True if no receiver can lack what ``module`` has; True also if nothing is noted."""
+        top = module.partition(".")[0]
+        return (module in self._noted or not self._noted or top == _OURS
+                or top in sys.stdlib_module_names)
 
     def _list_aliases(self) -> dict[int, tuple[Any, str, str]]:
         """Objects that are noted, but not under the names that they bear."""

@@ -85,12 +85,14 @@ class Parcels:
             whole: with all definitions, as ``dest`` or another was found to lack one.
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
-        payload, why, found = self._dump([_call(task) for task in tasks])
+        found: Found = {}
+        payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
         if why is not None:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
             bad = {task.number for task, _ in failed}
             tasks = [task for task in tasks if task.number not in bad]
-            payload, why, found = self._dump([_call(task) for task in tasks])
+            found = {}
+            payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
             if why is not None:  # each by itself would do, but not now or not together
                 return None, failed + [(t, _cannot(t.func, why)) for t in tasks]
             if not tasks:
@@ -120,11 +122,12 @@ class Parcels:
         ``whole``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
-        function, why, found = self._dump(chunk.func)
+        found: Found = {}
+        function, why = attempt(self.codec.dumps, chunk.func, found)
         if function is None:
             what = f"the function {_short(chunk.func)} ({shown(why, str)})"
             return None, [], NotPicklableError(what)
-        payload, together, found_in_args = self._dump(args)
+        payload, together = attempt(self.codec.dumps, args, found)
         if payload is None:
             for at, arg in enumerate(args):
                 if one := _try(self.codec, arg):
@@ -135,7 +138,7 @@ class Parcels:
             return None, [], _cannot(chunk.func, together)
         message = ChunkMessage(
             chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred, chunk.estimate_s,
-            function, payload, *self._share({**found, **found_in_args}, dest, whole),
+            function, payload, *self._share(found, dest, whole),
         )
         return message, args, None
 
@@ -149,11 +152,6 @@ class Parcels:
             return self._rejected(message, (message.map_id,), message.start, message.length, why)
         return Chunk(message.owner, message.map_id, cast("Callable[..., Any]", func),
                      message.starred, message.start, args, message.estimate_s)
-
-    def _dump(self, obj: object) -> tuple[bytes | None, BaseException | None, Found]:
-        """The pickle, or why there is none, and the definitions that it needs."""
-        found: Found = {}
-        return *attempt(self.codec.dumps, obj, found), found
 
     def _share(
         self, found: Found, dest: int, whole: bool
@@ -170,7 +168,8 @@ class Parcels:
     def _load(
         self, message: Tasks | ChunkMessage, data: bytes
     ) -> tuple[Any, None] | tuple[None, BaseException]:
-        self.codec.definitions.learn(message.definitions)
+        if message.definitions:
+            self.codec.definitions.learn(message.definitions)
         return attempt(self.codec.loads, data, message.definitions)
 
     def _rejected(
@@ -202,7 +201,8 @@ class Parcels:
         Raises:
             NotPicklableError: ``value`` cannot be pickled.
         """
-        pickled, why, found = self._dump(value)
+        found: Found = {}
+        pickled, why = attempt(self.codec.dumps, value, found)
         if pickled is None:
             raise NotPicklableError(f"the constant {name}: {_short(value)} ({shown(why, str)})")
         # All definitions: nobody can say that one is missing.
@@ -270,7 +270,8 @@ class Parcels:
         """The other outcomes; a value that cannot be rebuilt here has become an error."""
         if not message.records:
             return []
-        self.codec.definitions.learn(message.definitions)
+        if message.definitions:
+            self.codec.definitions.learn(message.definitions)
         records = self.codec.loads(message.records, message.definitions)
         return [self._outcome(message.definitions, *record) for record in records]
 
@@ -301,9 +302,7 @@ class Parcels:
         text = _traceback_of(error)
         name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
         name = re.sub(rf"^{PROGRAM_MODULE}\b", PROGRAM, name)
-        pickled, _, needs = self._dump(error)
-        if pickled is not None:
-            found.update(needs)
+        pickled, _ = attempt(self.codec.dumps, error, found)
         return pickled, name, shown(error, str), text, self.rank, _HOST
 
     def _unpack_error(

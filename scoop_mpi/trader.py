@@ -34,7 +34,7 @@ from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
-    BROKER, Constant, Define, Defined, Drain, Drained, Failure, Finished, Forget, Forgotten, Found,
+    BROKER, Constant, Define, Defined, Definition, Drain, Drained, Failure, Finished, Forget, Forgotten, Found,
     Goodbye, Grant, Lacking, Leave, Lookup, Message, Offer, Rejected, Request, Results, Shutdown,
     Tasks, Undefine, Undefined, Variable,
 )
@@ -264,6 +264,8 @@ class Trader:
             except ValueError:
                 continue  # taken in meanwhile
             self.asked = False
+            # The giver takes it that this rank has them now.
+            self._parcels.codec.definitions.learn(_definitions_in(entry[1]))
             self._endpoint.send(self._wanting.popleft(), entry[1])
 
     def _pass_on(self, work: Received, onward: tuple[int, ...], giver: int) -> Received:
@@ -297,10 +299,8 @@ class Trader:
                 task.state = SENT
                 self.sent[task.number] = task
         estimate_s = self._backlog.estimates.get(name_of(first.func))
-        whole = self._backlog.whole.intersection(task.number for task in tasks) \
-            if owner == self.rank else set()
-        self._backlog.whole -= whole
-        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, bool(whole))
+        whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
+        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, whole)
         for task, error in failed:
             task.state = PENDING  # it never left
             self._unsendable.append((owner, Outcome(task.number, -1, 0.0, None, error, 1)))
@@ -311,6 +311,14 @@ class Trader:
         ))
         self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
+
+    def _must_be_whole(self, tasks: Sequence[Future[Any]], owner: int) -> bool:
+        """True if somebody lacked a definition when one of these was sent before."""
+        if owner != self.rank:
+            return False
+        whole = self._backlog.whole.intersection(task.number for task in tasks)
+        self._backlog.whole -= whole
+        return bool(whole)
 
     def _send_chunk(
         self, dest: int, chunk: Chunk, giver: int, onward: tuple[int, ...]
@@ -643,6 +651,10 @@ class Trader:
         step = 1 if is_try else message.length
         for start in range(message.start, message.start + message.length, step):
             self._backlog.chunks.append(call.chunk(start, step))
+
+
+def _definitions_in(message: Message) -> tuple[Definition, ...]:
+    return message.definitions if isinstance(message, (Tasks, ChunkMessage)) else ()
 
 
 def _takers_of_a_gift(asking: int) -> int:
