@@ -34,9 +34,9 @@ from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
-    BROKER, Constant, Define, Defined, Definition, Drain, Drained, Failure, Finished, Forget, Forgotten, Found,
-    Goodbye, Grant, Lacking, Leave, Lookup, Message, Offer, Rejected, Request, Results, Shutdown,
-    Tasks, Undefine, Undefined, Variable,
+    BROKER, Constant, Define, Defined, Definition, Drain, Drained, Failure, Finished, Forget,
+    Forgotten, Found, Goodbye, Grant, Lacking, Leave, Lookup, Message, Offer, Rejected, Request,
+    Results, Shutdown, Tasks, Undefine, Undefined, Variable,
 )
 from .messages import Chunk as ChunkMessage
 from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_of_task
