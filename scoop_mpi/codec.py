@@ -31,10 +31,11 @@ from types import FunctionType
 from typing import Any
 
 from . import rebuild
+from .changes import is_named, stands_for_a_function
 from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
-from .names import Names, is_named, stands_for_a_function
+from .names import Names
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5

@@ -14,8 +14,7 @@ has noted, whatever the name means there now.
 Modules that are imported later have no notes; their names are taken as they are. If a
 receiver does not find one, the sender is told and sends it by value from then on.
 
-Changed is a function with other code or defaults, and a class with another method, property
-or inner class. Other attributes are state: like global variables they belong to each rank.
+What counts as a change is in ``changes``.
 
 Tried and not taken: to compare what objects are (code, closures, defaults) on both sides;
 a lock in a closure, or two equal functions, leave that without an answer.
@@ -25,20 +24,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from types import FunctionType, MethodType, ModuleType
+from collections.abc import Iterable, Mapping
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from .changes import PROGRAM, Changes, Noted, is_named, stands_for_a_function
 from .errors import ScoopError
 
-PROGRAM = "__main__"
-"""The program's name in references, on every rank."""
 PROGRAM_MODULE = "__scoop_main__"
 """Name under which workers import the program."""
 
 _NOTHING = object()
 _OURS = __name__.partition(".")[0]
-_METHODS = (FunctionType, type, staticmethod, classmethod, property)
 
 
 class MissingName(ScoopError):
@@ -63,34 +60,13 @@ class Reference(NamedTuple):
     plain: bool
 
 
-class _Made(NamedTuple):
-    """A function or class of the program as it was made: what would change it."""
-
-    obj: Any
-    parts: tuple[int, ...]
-    namespace: dict[str, Any]
-
-
-def stands_for_a_function(obj: Any) -> bool:
-    """True for what a decorator has put in a function's place (``functools.update_wrapper``)."""
-    return (
-        callable(obj) and not isinstance(obj, MethodType)
-        and ("__wrapped__" in getattr(obj, "__dict__", ()) or hasattr(type(obj), "__wrapped__"))
-    )
-
-
-def is_named(obj: object) -> bool:
-    """True for what travels by reference if it can: functions and classes."""
-    return isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj)
-
-
 class Names:
     """The names that are noted on this rank; none before :meth:`freeze`."""
 
     def __init__(self) -> None:
-        self._noted: dict[str, dict[str, Any]] = {}
+        self._noted: Noted = {}
+        self._changes = Changes(self._noted)
         self._later: frozenset[str] = frozenset()
-        self._made: dict[int, _Made] = {}
         self._known: dict[int, tuple[Any, Reference]] = {}
         self._aliases: dict[int, tuple[Any, str, str]] | None = None
         self._by_value: set[tuple[str, str]] = set()
@@ -112,12 +88,7 @@ class Names:
         program = self._noted.setdefault(PROGRAM, {})
         for name in self._later.union(without):
             program.pop(name, None)
-        for value in program.values():
-            if _module_of(value) == PROGRAM:
-                self._note_made(value)
-        for value in self._of_libraries():
-            if isinstance(value, type) and _has_method_of(value, _namespace(PROGRAM)):
-                self._note_made(value)
+        self._changes = Changes(self._noted)
         self._known.clear()
         self._aliases = None
 
@@ -127,9 +98,9 @@ class Names:
             self.freeze()
         known = self._known.get(id(obj))
         if known is not None and known[0] is obj:
-            return None if self._is_changed(obj) else known[1]
+            return None if self._changes.is_changed(obj) else known[1]
         found = self._find_place(obj)
-        if found is None or self._is_changed(obj):
+        if found is None or self._changes.is_changed(obj):
             return None
         reference = Reference(*found, plain=self._is_plain(obj, *found))
         if reference.module in self._noted:
@@ -150,7 +121,7 @@ class Names:
             except (ImportError, AttributeError):
                 raise MissingName(module, top) from None
         for name in rest:
-            found = self._attribute(found, name)
+            found = self._changes.attribute_as_made(found, name, _NOTHING)
             if found is _NOTHING:
                 raise MissingName(module, top)
         return found
@@ -184,7 +155,7 @@ class Names:
                 return False
             found = _namespace(module).get(top, _NOTHING)
         for name in rest:
-            found = self._attribute(found, name)
+            found = self._changes.attribute_as_made(found, name, _NOTHING)
         return found is obj
 
     def _is_made_later(self, obj: Any, module: str, top: str) -> bool:
@@ -195,13 +166,6 @@ class Names:
         namespace = _namespace(module)
         return any(isinstance(one, FunctionType) and one.__globals__ is namespace
                    for one in functions)
-
-    def _attribute(self, obj: Any, name: str) -> Any:
-        made = self._made.get(id(obj))
-        if made is not None and name in made.namespace:
-            found = made.namespace[name]
-            return found.__func__ if isinstance(found, staticmethod) else found
-        return getattr(obj, name, _NOTHING)
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
         """True if pickle finds the object by itself, here and there."""
@@ -234,33 +198,6 @@ class Names:
                         aliases.setdefault(id(value), (value, module, name))
         return aliases
 
-    # -- whether it has changed --------------------------------------------
-
-    def _note_made(self, obj: Any) -> None:
-        if isinstance(obj, FunctionType):
-            self._made[id(obj)] = _Made(obj, _parts(obj), {})
-        elif isinstance(obj, type) and id(obj) not in self._made:
-            self._made[id(obj)] = _Made(obj, _parts(obj), dict(vars(obj)))
-            for value in vars(obj).values():
-                if isinstance(value, type) and _module_of(value) == PROGRAM:
-                    self._note_made(value)
-
-    def _is_changed(self, obj: Any) -> bool:
-        made = self._made.get(id(obj))
-        if made is not None and made.obj is obj:
-            if _parts(obj) == made.parts:
-                return False
-            return not isinstance(obj, type) or _methods(vars(obj)) != _methods(made.namespace)
-        # A method that the program has put into somebody else's class?
-        return (PROGRAM in self._noted and isinstance(obj, type) and _module_of(obj) != PROGRAM
-                and _has_method_of(obj, _namespace(PROGRAM)))
-
-    def _of_libraries(self) -> Iterator[Any]:
-        """What is noted of modules other than the program and Python's own."""
-        for module, namespace in self._noted.items():
-            if module != PROGRAM and module.partition(".")[0] not in sys.stdlib_module_names:
-                yield from namespace.values()
-
 
 def _module_of(obj: Any) -> str | None:
     module = getattr(obj, "__module__", None)
@@ -271,19 +208,3 @@ def _module_of(obj: Any) -> str | None:
 
 def _namespace(module: str) -> Mapping[str, Any]:
     return getattr(sys.modules.get(module), "__dict__", {})
-
-
-def _has_method_of(cls: type, namespace: Mapping[str, Any]) -> bool:
-    return any(type(one) is FunctionType and one.__globals__ is namespace
-               for one in vars(cls).values())
-
-
-def _parts(obj: Any) -> tuple[int, ...]:
-    if isinstance(obj, FunctionType):
-        return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
-    return tuple(map(id, vars(obj).values()))
-
-
-def _methods(namespace: Mapping[str, Any]) -> dict[str, int]:
-    return {name: id(value) for name, value in namespace.items()
-            if isinstance(value, _METHODS) or stands_for_a_function(value)}

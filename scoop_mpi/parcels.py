@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
+from .changes import PROGRAM
 from .codec import Codec, MissingDefinition
 from .definitions import Found
 from .errors import NotPicklableError, RemoteTraceback, TaskError
@@ -22,7 +23,7 @@ from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
 from .messages import Constant, Definition, Rejected, Results, Tasks
-from .names import PROGRAM, PROGRAM_MODULE, MissingName
+from .names import PROGRAM_MODULE, MissingName
 from .usercode import attempt, shown
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))

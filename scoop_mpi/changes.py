@@ -1,0 +1,220 @@
+"""Which functions and classes a rank has changed since all ranks had the same.
+
+Noted when ``names`` is: the functions and classes of the program and of modules that are
+not installed (its own ones). Changed is
+
+    a function with other code or defaults,
+    a class with another method, property or inner class,
+    a function or class that uses, by name, one of these or a name that now stands for
+    another function or class; to any depth.
+
+Other attributes and variables are state, which belongs to each rank.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, NamedTuple
+
+PROGRAM = "__main__"
+"""The program's name in references, on every rank."""
+
+_INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib",
+                                                            "platlib"))
+_METHODS = (FunctionType, type, staticmethod, classmethod, property)
+
+Noted = dict[str, dict[str, Any]]
+"""Names of modules, and what each meant in them."""
+
+
+class _Made(NamedTuple):
+    """A function or class as it was made: what would change it."""
+
+    obj: Any
+    parts: tuple[int, ...]
+    namespace: dict[str, Any]
+
+
+class _Uses(NamedTuple):
+    """All that a function or class uses, to any depth."""
+
+    obj: Any
+    names: list[tuple[Mapping[str, Any], str, Any]]
+    made: list[_Made]
+
+
+def stands_for_a_function(obj: Any) -> bool:
+    """True for what a decorator has put in a function's place (``functools.update_wrapper``)."""
+    return (
+        callable(obj) and not isinstance(obj, MethodType)
+        and ("__wrapped__" in getattr(obj, "__dict__", ()) or hasattr(type(obj), "__wrapped__"))
+    )
+
+
+def is_named(obj: object) -> bool:
+    """True for what travels by reference if it can: functions and classes."""
+    return isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj)
+
+
+class Changes:
+    """What has changed since this was made.
+
+    Args:
+        noted: what all ranks have under the same names.
+    """
+
+    def __init__(self, noted: Noted) -> None:
+        self._noted = {name: names for name, names in noted.items() if _is_own(name)}
+        self._made: dict[int, _Made] = {}
+        self._uses: dict[int, _Uses] = {}
+        self._program = vars(sys.modules[PROGRAM]) if PROGRAM in noted else {}
+        for names in self._noted.values():
+            for value in names.values():
+                self._note(value)
+        for name, names in noted.items():
+            if name not in self._noted and name.partition(".")[0] not in sys.stdlib_module_names:
+                for value in names.values():
+                    if isinstance(value, type) and self._has_method_of_program(value):
+                        self._note(value, foreign=True)
+
+    def is_changed(self, obj: Any) -> bool:
+        """True if ``obj``, or what it uses, is not what it was."""
+        uses = self._uses.get(id(obj))
+        if uses is None or uses.obj is not obj:
+            if id(obj) not in self._made:
+                # A method that the program has put into somebody else's class?
+                return isinstance(obj, type) and self._has_method_of_program(obj)
+            uses = self._uses[id(obj)] = self._list_uses(obj)
+        for names, name, meant in uses.names:
+            now = names.get(name)
+            if now is not meant and (meant is not None or is_named(now)):
+                return True
+        return any(map(_differs, uses.made))
+
+    def attribute_as_made(self, obj: Any, name: str, default: Any) -> Any:
+        """What a noted class had under that name, or what any other object has."""
+        made = self._made.get(id(obj))
+        if made is not None and name in made.namespace:
+            found = made.namespace[name]
+            return found.__func__ if isinstance(found, staticmethod) else found
+        return getattr(obj, name, default)
+
+    # -- what was made -----------------------------------------------------
+
+    def _note(self, obj: Any, foreign: bool = False) -> None:
+        if id(obj) in self._made or not (foreign or self._is_of_own(obj)):
+            return
+        if isinstance(obj, type):
+            self._made[id(obj)] = _Made(obj, _parts(obj), dict(vars(obj)))
+            for value in vars(obj).values():
+                if isinstance(value, type):
+                    self._note(value)
+        elif isinstance(obj, FunctionType) or stands_for_a_function(obj):
+            self._made[id(obj)] = _Made(obj, _parts(obj), {})
+
+    def _is_of_own(self, obj: Any) -> bool:
+        module = getattr(obj, "__module__", None)
+        if isinstance(obj, FunctionType) and obj.__globals__.get("__name__") in self._noted:
+            return True
+        return module in self._noted
+
+    def _has_method_of_program(self, cls: type) -> bool:
+        program = self._program
+        return any(type(one) is FunctionType and one.__globals__ is program
+                   for one in vars(cls).values()) and cls.__module__ != PROGRAM
+
+    # -- what it uses ------------------------------------------------------
+
+    def _list_uses(self, obj: Any) -> _Uses:
+        uses = _Uses(obj, [], [])
+        seen = {id(obj)}
+        waiting = [obj]
+        while waiting:
+            one = waiting.pop()
+            if (made := self._made.get(id(one))) is not None:
+                uses.made.append(made)
+            for used in [*self._used_by_name(one, uses), *_parts_used(one)]:
+                if id(used) not in seen:
+                    seen.add(id(used))
+                    waiting.append(used)
+        return uses
+
+    def _used_by_name(self, obj: Any, uses: _Uses) -> Iterator[Any]:
+        """Functions and classes of own modules that a function mentions."""
+        if not isinstance(obj, FunctionType):
+            return
+        mentioned = set(_names_in(obj.__code__))
+        places = [obj.__globals__]
+        places += [vars(one) for name in mentioned
+                   if isinstance(one := obj.__globals__.get(name), ModuleType)]
+        for place in places:
+            noted = self._noted.get(place.get("__name__", ""))
+            if noted is None:
+                continue
+            for name in mentioned.intersection(noted):
+                meant = noted[name]
+                if meant is None or is_named(meant):
+                    uses.names.append((place, name, meant))
+                    yield meant
+
+
+def _is_own(module: str) -> bool:
+    """Is it the program, or a module that is not installed?"""
+    if module == PROGRAM:
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    own_package = __name__.partition(".")[0]
+    return (isinstance(file, str) and not file.startswith(_INSTALLED)
+            and module.partition(".")[0] != own_package)
+
+
+def _parts_used(obj: Any) -> Iterator[Any]:
+    """Functions and classes inside of one: methods, bases, what is wrapped or closed over."""
+    if isinstance(obj, type):
+        yield from obj.__bases__
+        for value in vars(obj).values():
+            if isinstance(value, property):
+                yield from (one for one in (value.fget, value.fset, value.fdel) if one)
+            elif is_named(value):
+                yield value
+            elif isinstance(value, (staticmethod, classmethod)):
+                yield value.__func__
+    elif isinstance(obj, FunctionType):
+        for cell in obj.__closure__ or ():
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue  # not bound yet
+            if is_named(value):
+                yield value
+    wrapped = getattr(obj, "__wrapped__", None)
+    if wrapped is not None and is_named(wrapped):
+        yield wrapped
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_in(constant)
+
+
+def _parts(obj: Any) -> tuple[int, ...]:
+    if isinstance(obj, FunctionType):
+        return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
+    return tuple(map(id, vars(obj).values())) if isinstance(obj, type) else ()
+
+
+def _differs(made: _Made) -> bool:
+    obj = made.obj
+    if _parts(obj) == made.parts:
+        return False
+    return not isinstance(obj, type) or _methods(vars(obj)) != _methods(made.namespace)
+
+
+def _methods(namespace: Mapping[str, Any]) -> dict[str, int]:
+    return {name: id(value) for name, value in namespace.items()
+            if isinstance(value, _METHODS) or stands_for_a_function(value)}
