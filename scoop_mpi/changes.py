@@ -74,11 +74,9 @@ class Changes:
         for names in self._noted.values():
             for value in names.values():
                 self._note(value)
-        for name, names in noted.items():
-            if name not in self._noted and name.partition(".")[0] not in sys.stdlib_module_names:
-                for value in names.values():
-                    if isinstance(value, type) and self._has_method_of_program(value):
-                        self._note(value, foreign=True)
+        for cls in self._classes_of_libraries(noted):
+            if self._has_method_of_program(cls):
+                self._note(cls, foreign=True)
 
     def is_changed(self, obj: Any) -> bool:
         """True if ``obj``, or what it uses, is not what it was."""
@@ -114,6 +112,13 @@ class Changes:
                     self._note(value)
         elif isinstance(obj, FunctionType) or stands_for_a_function(obj):
             self._made[id(obj)] = _Made(obj, _parts(obj), {})
+
+    def _classes_of_libraries(self, noted: Noted) -> Iterator[type]:
+        for name, names in noted.items():
+            if name not in self._noted and name.partition(".")[0] not in sys.stdlib_module_names:
+                for value in names.values():
+                    if isinstance(value, type) and value.__module__ == name:
+                        yield value
 
     def _is_of_own(self, obj: Any) -> bool:
         module = getattr(obj, "__module__", None)
