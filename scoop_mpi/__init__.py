@@ -9,24 +9,30 @@ Start it with ``python -m scoop_mpi program.py`` or ``mpirun -n 64 python -m sco
 program.py``. Importing this package does not start MPI.
 """
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from . import context, runtime
 from .errors import (
-    DeadlockError, LaunchError, MainGuardError, NotPicklableError, RemoteTraceback, ScoopError,
-    TaskError, ThreadError,
+    DeadlockError, ForkError, LaunchError, MainGuardError, NotPicklableError, RemoteTraceback,
+    ScoopError, TaskError, ThreadError,
 )
 from .job import BrokerInfo, worker_name
 from .log import logger
 from .messages import ROOT
 
+if TYPE_CHECKING:
+    from . import fallbacks, futures, shared, utils  # noqa: F401
+
 __version__ = "0.1.0"
 __all__ = [
-    "BROKER", "CONFIGURATION", "DEBUG", "DeadlockError", "IS_ORIGIN", "IS_RUNNING",
+    "BROKER", "CONFIGURATION", "DEBUG", "DeadlockError", "ForkError", "IS_ORIGIN", "IS_RUNNING",
     "LaunchError", "MAIN_MODULE", "MainGuardError", "NotPicklableError", "RemoteTraceback",
     "SHUTDOWN_REQUESTED", "SIZE", "ScoopError", "TaskError", "ThreadError",
     "WORKING_DIRECTORY", "__version__", "logger", "worker",
 ]
+_MODULES = ("futures", "shared", "utils", "_types", "fallbacks")
+"""Modules that are there without being imported, as SCOOP's are: when first asked for."""
 
 context.on_first_use(runtime.start_without_launcher)
 
@@ -54,6 +60,8 @@ CONFIGURATION: dict[str, Any]
 
 def __getattr__(name: str) -> Any:
     """The constants above, as they are at this moment (SCOOP's manual, section 2.4.4)."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     job = context.job()
     match name:
         case "IS_ORIGIN":
@@ -80,4 +88,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -116,6 +116,12 @@ class Constants:
         self._dying.setdefault(message.serial, set()).add(message.name)
         return False
 
+    def inherit(self, others: Constants) -> None:
+        """In a forked child: it can read what its parent had at that moment."""
+        self._held = dict(others._held)
+        for held in self._held.values():
+            held.since = 0
+
     # -- what tasks ask (one thread) ---------------------------------------
 
     def define(self, ticket: int, constants: tuple[Constant, ...]) -> None:

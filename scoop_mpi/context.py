@@ -6,12 +6,17 @@ scheduler without peers, so that the program runs serially in its own process.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from . import forks
 from .errors import MainGuardError, ThreadError
-from .job import Job
+from .job import Job, Settings
+from .mapcall import renew_lock
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler
@@ -28,6 +33,8 @@ for every task, so those are spelled out where they are made; all else asks :fun
 _scheduler: Scheduler | None = None
 _importing = False
 _job = Job()
+HOLD_STILL_S = 1.0
+"""Seconds that a fork waits for the donor thread to be between two looks."""
 _start_alone: Callable[[], Scheduler] | None = None
 
 
@@ -96,3 +103,44 @@ def set_importing(importing: bool) -> None:
 def is_importing() -> bool:
     """True while a worker imports the program."""
     return _importing
+
+
+# -- fork ------------------------------------------------------------------
+
+
+def before_fork() -> None:
+    """Holds the donor thread still: a child gets locks and queues as they are now."""
+    if _scheduler is not None:
+        # Not for ever: it may wait for something that the calling thread holds.
+        _scheduler.trader.exchanging.acquire(timeout=HOLD_STILL_S)
+
+
+def after_fork() -> None:
+    """In the parent: lets the donor thread go on."""
+    if _scheduler is not None:
+        with contextlib.suppress(RuntimeError):  # it was not to be had
+            _scheduler.trader.exchanging.release()
+
+
+def become_child(inherit: Callable[[Scheduler], Callable[[], Scheduler]]) -> None:
+    """In a child, right after the fork: this process is no rank; see :mod:`forks`.
+
+    Args:
+        inherit: takes from its parent's scheduler what the child needs to make one of its
+            own, when a verb asks for it.
+    """
+    global _scheduler, _importing, _job
+    renew_lock()
+    parents, _scheduler, _importing = _scheduler, None, False
+    if parents is None:
+        forks.note_stack()
+        return
+    if hasattr(here, "scheduler"):
+        del here.scheduler
+    forks.note_stack(parents.main_frame())
+    if parents.running_chunk is not None:
+        parents.running_chunk.take_rest()  # those items are for the parent
+    atexit.unregister(parents.close)
+    on_first_use(inherit(parents))
+    forks.abandon(parents)
+    _job = replace(_job, workers=1, running=False, settings=Settings())

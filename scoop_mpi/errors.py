@@ -49,6 +49,17 @@ class ThreadError(ScoopError, RuntimeError):
     """A verb was called from a thread other than the one that runs tasks."""
 
 
+class ForkError(ScoopError):
+    """A forked child has used a future or map that its parent has begun."""
+
+    def __init__(
+        self, message: str = "this process was forked by a task or the program: a future or "
+        "map of its parent that was not done by then is out of its reach; futures and maps "
+        "of its own run serially"
+    ) -> None:
+        super().__init__(message)
+
+
 class NotPicklableError(ScoopError, pickle.PicklingError):
     """A callable, an argument or a result cannot be pickled.
 

@@ -23,7 +23,7 @@ from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from greenlet import GreenletExit
 
-from . import context
+from . import context, forks
 from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
 from .context import here
 from .errors import NotPicklableError
@@ -223,6 +223,7 @@ class Future(ScoopAttributes, Generic[T]):
         except GreenletExit:
             raise  # the process is leaving: not an outcome
         except BaseException as error:
+            forks.end_if_forked(error)
             self.error = error
         self.state = FINISHED
         # The future may be kept for long, its arguments need not.
@@ -255,6 +256,8 @@ class Future(ScoopAttributes, Generic[T]):
             self._listeners.remove(waiter)
 
     def _tell_listeners(self, ran_elsewhere: bool = False) -> None:
+        if forks.stack:
+            forks.end_if_forked(depth=2)  # it was run() that has called the task
         listeners = self._listeners or []
         callbacks = [one for one in listeners if isinstance(one, _Callback)]
         self._listeners = list(callbacks) or None
@@ -291,5 +294,6 @@ class _Callback:
     def notify(self, future: Future[Any]) -> None:
         try:
             self.entry.func(future)
-        except Exception:
+        except Exception as error:
+            forks.end_if_forked(error)
             logger.exception("exception calling callback for %r", future)

@@ -22,12 +22,20 @@ from typing import Any, NamedTuple
 
 from greenlet import GreenletExit
 
+from . import forks
+
 LIGHT_S = 0.0000003
 """Items that take fewer seconds are sooner run than sent."""
 
 
 _taking = threading.Lock()
 """Held while items are taken from a running chunk, by the donor or by its own runner."""
+
+
+def renew_lock() -> None:
+    """In a forked child: a thread that is not there any more may have held the lock."""
+    global _taking
+    _taking = threading.Lock()
 
 
 class Failed(NamedTuple):
@@ -76,6 +84,7 @@ class Chunk:
         except GreenletExit:
             raise  # the process is leaving: not an outcome
         except BaseException as error:
+            forks.end_if_forked(error)
             self.error = error
             self.skipped = len(list(self._items))
         else:

@@ -32,8 +32,9 @@ from .changes import PROGRAM, Changes, Noted, is_named, stands_for_a_function
 from .errors import ScoopError
 
 PROGRAM_MODULE = "__scoop_main__"
-"""Name under which workers import the program."""
+"""Name that the program has while workers import it (``renaming``)."""
 
+_OTHER_NAMES = (PROGRAM_MODULE, "__mp_main__")  # of the program's module; multiprocessing's
 _NOTHING = object()
 _OURS = __name__.partition(".")[0]
 
@@ -83,7 +84,7 @@ class Names:
         self.due = False
         self._later = frozenset(later)
         for name, module in sys.modules.copy().items():
-            if isinstance(module, ModuleType) and name != PROGRAM_MODULE:
+            if isinstance(module, ModuleType) and name not in _OTHER_NAMES:
                 self._noted[name] = module.__dict__.copy()
         program = self._noted.setdefault(PROGRAM, {})
         for name in self._later.union(without):
@@ -201,8 +202,6 @@ class Names:
 
 def _module_of(obj: Any) -> str | None:
     module = getattr(obj, "__module__", None)
-    if module == PROGRAM_MODULE:
-        return PROGRAM
     return module if isinstance(module, str) else None
 
 

@@ -10,12 +10,10 @@ by the owner harms nobody else.
 from __future__ import annotations
 
 import os
-import re
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from .changes import PROGRAM
 from .codec import Codec, MissingDefinition
 from .definitions import Found
 from .errors import NotPicklableError, RemoteTraceback, TaskError
@@ -23,7 +21,7 @@ from .future import ForeignTask, Future, name_of
 from .mapcall import Chunk
 from .messages import Chunk as ChunkMessage
 from .messages import Constant, Definition, Rejected, Results, Tasks
-from .names import PROGRAM_MODULE, MissingName
+from .names import MissingName
 from .usercode import attempt, shown
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
@@ -302,7 +300,6 @@ class Parcels:
     def _pack_error(self, error: BaseException, found: Found) -> tuple[Any, ...]:
         text = _traceback_of(error)
         name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-        name = re.sub(rf"^{PROGRAM_MODULE}\b", PROGRAM, name)
         pickled, _ = attempt(self.codec.dumps, error, found)
         return pickled, name, shown(error, str), text, self.rank, _HOST
 

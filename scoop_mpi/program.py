@@ -2,8 +2,9 @@
 
 On the root it is ``__main__``, as under plain ``python``. Workers import the same
 code under another name, so that what stands under the main guard does not run there,
-and answer to both names: a reference to ``__main__.f`` that was pickled on any rank is
-``f`` of the program on every rank.
+whatever form that has. When that is done the module and all that it has made are called
+``__main__`` there as well (``renaming``): in what tasks pickle, print and look up. What was
+pickled before says the other name, which every rank knows, too.
 
 What every rank has by then is noted (``names``): on the root, which runs the program's top
 level in two parts, before it enters the main guard, on the workers after the import.
@@ -27,15 +28,16 @@ from functools import cached_property
 from types import CodeType, ModuleType
 from typing import NamedTuple
 
-from . import context
+from . import alias, context, forks
 from .errors import LaunchError, MainGuardError
 from .names import PROGRAM_MODULE, Names
+from .renaming import name_to_replace, rename
 from .runtime import report
+from .uncaught import exit_code_of, users_part
 
 _FUTURES = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
 )
-_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Ending(NamedTuple):
@@ -159,7 +161,6 @@ class Program:
         # What a "from __future__ import" of the first part says holds for the second.
         parts.append(self._compiled(after, parts[0].co_flags & _FUTURES))
         module = self._new_module("__main__")
-        sys.modules[PROGRAM_MODULE] = module
 
         def run() -> None:
             exec(parts[0], module.__dict__)
@@ -182,30 +183,37 @@ class Program:
         try:
             run()
         except SystemExit as request:
-            return Ending(_exit_code(request))
+            forks.end_if_forked(request)
+            return Ending(exit_code_of(request))
         except BaseException as error:
+            forks.end_if_forked(error)
             exit_code = 130 if isinstance(error, KeyboardInterrupt) else 1
             if sys.excepthook is not sys.__excepthook__:
                 sys.excepthook(type(error), error, error.__traceback__)
                 return Ending(exit_code, failed=True)
             return Ending(exit_code, failed=True, text=_format(error))
+        forks.end_if_forked()
         return Ending(0)
 
     def import_on_worker(self, rank: int) -> str:
-        """Imports the program under another name.
+        """Imports the program under another name, then gives it its own.
 
         Returns:
             Why that failed, for the user; empty if it did not.
         """
         try:
             code = self.code
-            module = self._new_module(PROGRAM_MODULE)
-            sys.modules["__main__"] = module
+            module = self._new_module(name_to_replace(PROGRAM_MODULE))
             context.set_importing(True)
             try:
                 exec(code, module.__dict__)
+            except BaseException as error:
+                forks.end_if_forked(error)
+                raise
             finally:
                 context.set_importing(False)
+            forks.end_if_forked()
+            rename(module, "__main__")
             self.names.freeze(without=only_on_workers(self._tree))
         except LaunchError:
             raise
@@ -231,10 +239,15 @@ class Program:
             __loader__=spec.loader if spec else None,
             __package__=spec.parent if spec else None,
         )
-        sys.modules[name] = module
+        for known_as in ("__main__", PROGRAM_MODULE):
+            sys.modules[known_as] = module
+        if "__mp_main__" in sys.modules:  # another name that multiprocessing has given it
+            sys.modules["__mp_main__"] = module
         sys.argv[:] = [self.path, *self.args]
         if not self.is_module:
             sys.path[0] = os.path.dirname(os.path.realpath(self.path)) if self.path else ""
+        if alias.is_installed():
+            alias.hand_down()
         return module
 
     def _guard_advice(self, error: MainGuardError) -> str:
@@ -338,19 +351,7 @@ def _bound_names(node: ast.AST) -> set[str]:
     return names
 
 
-def _exit_code(request: SystemExit) -> int:
-    """As the interpreter does it; a text goes to standard error."""
-    if request.code is None:
-        return 0
-    if isinstance(request.code, int):
-        return request.code & 0xFF
-    print(request.code, file=sys.stderr, flush=True)
-    return 1
-
-
 def _format(error: BaseException) -> str:
     """The traceback, from the program's first frame on."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_HERE):
-        frames = frames.tb_next
+    frames = users_part(error.__traceback__)
     return "".join(traceback.format_exception(type(error), error, frames))

@@ -12,9 +12,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import alias, context, log, runtime
+from . import alias, context, forks, log, runtime
 from .codec import Codec
 from .errors import LaunchError
 from .job import Job, Settings
@@ -65,7 +66,8 @@ def run_rank(
         return _run_alone(program)
     try:
         return _run_part(program, endpoint)
-    except BaseException:
+    except BaseException as error:
+        forks.end_if_forked(error)
         # A defect of ours. The other ranks would wait for this one for ever.
         runtime.report(traceback.format_exc())
         endpoint.abort(1)
@@ -98,7 +100,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
                         os.uname().nodename, endpoint.size - 1, endpoint.broker_host)
     if endpoint.rank != ROOT:
         # Ctrl-C is for the program; when that ends, the broker stops the others.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _on_ctrl_c(_ignore)
     if endpoint.rank == BROKER:
         leave_stdin()
         return runtime.run_broker(endpoint, context.job().settings.timeout_s)
@@ -109,8 +111,22 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     return exit_code if endpoint.rank == ROOT else 0
 
 
+def _on_ctrl_c(handler: Callable[[int, FrameType | None], None]) -> None:
+    """What this rank does at SIGINT. A forked child is no rank: there it has its usual meaning."""
+    def put_back() -> None:
+        if signal.getsignal(signal.SIGINT) == handler:  # else it is the program's
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, handler)
+    os.register_at_fork(after_in_child=put_back)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Not SIG_IGN, which programs that tasks start would inherit."""
+
+
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
-    signal.signal(signal.SIGINT, worker.scheduler.interrupt)
+    _on_ctrl_c(worker.scheduler.interrupt)
     worker.start()
     try:
         take_stdin()

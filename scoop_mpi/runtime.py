@@ -23,12 +23,16 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from . import context
+from . import context, forks
 from .broker import Broker, BrokerState
 from .codec import Codec
-from .errors import TIMED_OUT
+from .constants import Constants
+from .errors import TIMED_OUT, ForkError
+from .future import CANCELLED, Future
+from .launch.world import has_rank_above
 from .log import logger
 from .messages import BROKER, Failure, Finished, Goodbye
 from .scheduler import Idler as SchedulerIdler
@@ -129,7 +133,8 @@ class Donor(threading.Thread):
         """Ends after :meth:`stop`; a defect in here takes the whole job down."""
         try:
             self._watch()
-        except BaseException:
+        except BaseException as error:
+            forks.end_if_forked(error)  # by an argument, while it was pickled
             report(traceback.format_exc())
             self._abort(1)
 
@@ -323,7 +328,10 @@ class _NoPause:
 
 def start_alone() -> Scheduler:
     """A scheduler for this process only; what was submitted still runs at exit."""
-    scheduler = make_scheduler(Alone(), Codec(), _NoPause(), alone=True)
+    return _until_exit(make_scheduler(Alone(), Codec(), _NoPause(), alone=True))
+
+
+def _until_exit(scheduler: Scheduler) -> Scheduler:
     atexit.register(scheduler.close)
     atexit.register(_run_leftovers, scheduler)
     return scheduler
@@ -340,8 +348,57 @@ def _run_leftovers(scheduler: Scheduler) -> None:
         scheduler.serve()
 
 
+class _ChildScheduler(Scheduler):
+    """Runs what a forked child asks for, serially, in the child.
+
+    Its tasks are numbered from its parent's on, so that theirs can be told apart.
+    """
+
+    __slots__ = ("_inherited",)
+
+    def __init__(self, inherited: int) -> None:
+        super().__init__(Alone(), Codec(), time.perf_counter, _NoPause(), alone=True)
+        self._inherited = self.created = inherited
+
+    def wait_for(self, future: Future[Any], timeout: float | None) -> None:
+        """See :meth:`scoop_mpi.scheduler.Scheduler.wait_for`.
+
+        Raises:
+            ForkError: it is a future of the parent.
+        """
+        if future.number <= self._inherited and future.state is not CANCELLED:
+            raise ForkError()
+        super().wait_for(future, timeout)
+
+
+def _inherit(parents: Scheduler) -> Callable[[], Scheduler]:
+    """What makes the scheduler of a forked child; called at the fork, as its parent's goes."""
+    return partial(_start_in_child, parents.created, parents.trader.constants)
+
+
+def _start_in_child(inherited: int, constants: Constants) -> Scheduler:
+    scheduler = _ChildScheduler(inherited)
+    scheduler.trader.constants.inherit(constants)
+    return _until_exit(scheduler)
+
+
+def _become_child() -> None:
+    forget_leftovers()
+    context.become_child(_inherit)
+
+
+# Here, as this module is imported by whatever makes a scheduler, and once.
+os.register_at_fork(before=context.before_fork, after_in_parent=context.after_fork,
+                    after_in_child=_become_child)
+
+
 def start_without_launcher() -> Scheduler:
-    """As :func:`start_alone`, for a program that no launcher has started."""
+    """As :func:`start_alone`, for a program that no launcher has started.
+
+    It warns, unless a rank has started this process by other means than a launcher.
+    """
+    if has_rank_above():
+        return start_alone()
     program = sys.argv[0] if sys.argv and sys.argv[0] else "program.py"
     warnings.warn(
         "scoop_mpi was not started by a launcher, so this program runs serially; "

@@ -32,6 +32,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError
 from itertools import count
 from operator import itemgetter
+from types import FrameType
 from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -368,6 +369,10 @@ class Scheduler:
         """Calls ``run``, which is the user's program."""
         return run()
 
+    def main_frame(self) -> FrameType | None:
+        """Where the main greenlet waits, in which errors of others surface; None: it runs."""
+        return self._main.gr_frame
+
     def close(self) -> None:
         """The job is over on this rank."""
 
@@ -450,7 +455,7 @@ class Scheduler:
             self._surface(work.error)
         return True
 
-    def interrupt(self, number: int, frame: object) -> None:
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
         """The root's handler of SIGINT: Ctrl-C is for the program, whichever task it hits."""
         self._interrupted = True
         raise KeyboardInterrupt

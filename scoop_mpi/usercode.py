@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from greenlet import GreenletExit
 
+from . import forks
+
 T = TypeVar("T")
 
 
@@ -20,11 +22,15 @@ def attempt(
 ) -> tuple[T, None] | tuple[None, BaseException]:
     """Calls ``func(*args)``; returns its value and None, or None and what it raised."""
     try:
-        return func(*args), None
+        value = func(*args)
     except GreenletExit:
         raise  # the process is leaving
     except BaseException as error:
+        forks.end_if_forked(error)
         return None, error
+    if forks.stack:
+        forks.end_if_forked()
+    return value, None
 
 
 def shown(obj: object, how: Callable[[Any], str] = repr) -> str:

@@ -79,6 +79,11 @@ def is_inherited(environ: Mapping[str, str] = os.environ) -> bool:
     return False
 
 
+def has_rank_above(environ: Mapping[str, str] = os.environ) -> bool:
+    """Has a rank started this process, or one that did?"""
+    return bool(environ.get(RANK_VARIABLE))
+
+
 def mark_rank() -> None:
     """Lets :func:`is_inherited` see, in child processes, that this one is a rank."""
     os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"

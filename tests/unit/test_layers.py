@@ -13,8 +13,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from lower layers. "" is the package itself.
 LAYERS = {
-    "errors": 0, "alias": 0, "launch": 0, "check": 0,
-    "messages": 1, "fallbacks": 1, "hostlist": 1, "surroundings": 1,
+    "errors": 0, "alias": 0, "launch": 0, "check": 0, "uncaught": 0, "renaming": 0,
+    "messages": 1, "fallbacks": 1, "hostlist": 1, "surroundings": 1, "forks": 1,
     "launch.library": 1, "launch.launchers": 1, "launch.world": 1,
     "job": 2, "registry": 2, "mapcall": 2, "launch.allocation": 2,
     "context": 3, "broker": 3, "codec": 3, "launch.plan": 3,
@@ -28,7 +28,7 @@ LAYERS = {
     "joins": 10, "instruments": 10,
     "futures": 11, "runtime": 11,
     "_types": 12, "": 12, "check.wire": 12,
-    "prompt": 13, "check.facts": 13,
+    "prompt": 13, "check.facts": 13, "children.scoop": 13,
     "program": 14, "check.findings": 14, "check.result": 14,
     "rank": 15, "launch.options": 15, "check.report": 15, "check.direct": 15,
     "launch.named": 16, "launch.start": 17, "check.guard": 16,

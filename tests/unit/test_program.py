@@ -333,7 +333,7 @@ def test_workers_skip_the_main_guard(write):
 def test_workers_answer_to_both_names(write):
     Program(write("prog.py", "class C: pass\ndef f(): pass\n")).import_on_worker(2)
     assert importlib.import_module("__main__").f is sys.modules[PROGRAM_MODULE].f
-    assert sys.modules["__main__"].C.__module__ == PROGRAM_MODULE
+    assert sys.modules["__main__"].C.__module__ == "__main__"
 
 
 def test_a_program_that_fails_on_a_worker(write):
@@ -429,7 +429,7 @@ def test_a_worker_imports_no_program(write):
     assert Program("", interactive=True).import_on_worker(3) == ""
     module = sys.modules[PROGRAM_MODULE]
     assert sys.modules["__main__"] is module
-    assert module.__name__ == PROGRAM_MODULE
+    assert module.__name__ == "__main__"
     assert not hasattr(module, "__file__")
     assert (sys.argv, sys.path[0]) == ([""], "")
 
