@@ -9,8 +9,8 @@ is out of bounds for the child:
                    or raises into one, the child ends there, as a program ends that is over
                    (:func:`end_if_forked`, :func:`leave`)
     the scheduler  out of bounds as a whole (:func:`abandon`): whatever reads an attribute
-                   of it is either one of those frames, and the child ends, or a verb of
-                   the child on what its parent has begun, which fails with ForkError
+                   of it belongs to one of those frames, and the child ends, or it is a verb
+                   of the child on what its parent has begun, which fails with ForkError
 
 Nothing else is needed on the way back, and nothing at all in a process that does not fork.
 Copies of greenlets are never resumed, nor collected: their tasks would see GreenletExit.
@@ -48,7 +48,7 @@ def note_stack(suspended: FrameType | None = None) -> None:
     innermost: list[FrameType | None] = [sys._getframe(), suspended]
     for frame in innermost:
         while frame is not None:
-            if frame.f_code.co_filename.startswith(HERE):
+            if _is_ours(frame):
                 stack.add(frame)
             frame = frame.f_back
 
@@ -74,14 +74,25 @@ def abandon(thing: Any) -> None:
 
 
 def _refuse(thing: object, name: str) -> NoReturn:
-    frame = sys._getframe(1)
-    if frame in stack:
-        error = sys.exc_info()[1]
-        # It may be one that user code further out is dealing with.
-        passes = error is not None and error.__traceback__ is not None \
-            and error.__traceback__.tb_frame is frame
-        leave(error if passes else None)
+    """Who reads an attribute: user code by a verb, or one of the parent's calls by ours?"""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        if frame in stack:
+            leave(_passing(frame))
+        frame = frame.f_back
     raise ForkError()
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(HERE)
+
+
+def _passing(frame: FrameType) -> BaseException | None:
+    """The error that is on its way through a frame; others may be dealt with further out."""
+    error = sys.exc_info()[1]
+    if error is None or error.__traceback__ is None or error.__traceback__.tb_frame is not frame:
+        return None
+    return error
 
 
 def leave(error: BaseException | None) -> NoReturn:
