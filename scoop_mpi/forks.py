@@ -123,7 +123,9 @@ def _exit_code_for(error: BaseException | None) -> int:
     if isinstance(error, SystemExit):
         return exit_code_of(error)
     error.__traceback__ = users_part(error.__traceback__)
-    sys.excepthook(type(error), error, error.__traceback__)
+    # At exit they say how the program has ended.
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    sys.excepthook(sys.last_type, error, sys.last_traceback)
     return 1
 
 
