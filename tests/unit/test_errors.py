@@ -14,6 +14,7 @@ EXAMPLES = [
     errors.MainGuardError(),
     errors.DeadlockError("all wait"),
     errors.ThreadError("wrong thread"),
+    errors.ForkError(),
     errors.NotPicklableError("a socket"),
     errors.TaskError("mod.Boom", "it went", "Traceback ..."),
     errors.RemoteTraceback("Traceback ...", 3, "node7"),

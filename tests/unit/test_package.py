@@ -61,6 +61,43 @@ def test_every_error_is_there():
             assert name in scoop_mpi.__all__
 
 
+@pytest.mark.parametrize("package", ["scoop_mpi", "scoop"])
+@pytest.mark.parametrize("name", ["futures", "shared", "utils", "_types", "fallbacks"])
+def test_modules_are_there_without_being_imported(run_python, package, name):
+    done = run_python(
+        "import sys\n"
+        f"{'' if package == 'scoop_mpi' else 'from scoop_mpi import alias; alias.install()'}\n"
+        f"import {package}\n"
+        f"assert {name!r} in dir({package}) and hasattr({package}, {name!r})\n"
+        f"found = {package}.{name}\n"
+        f"import {package}.{name} as imported\n"
+        f"assert found is imported is sys.modules['scoop_mpi.{name}'] is {package}.{name}\n"
+        "print('all')\n"
+    )
+    assert (done.stdout, done.stderr) == ("all\n", "")
+
+
+def test_modules_cost_nothing_before_they_are_asked_for(run_python):
+    done = run_python(
+        "import sys, scoop_mpi\n"
+        "print([name for name in ('futures', 'shared', 'utils')\n"
+        "       if f'scoop_mpi.{name}' in sys.modules])\n"
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_verbs_by_the_packages_name(run_python):
+    done = run_python(
+        "import warnings; warnings.simplefilter('ignore')\n"
+        "import pickle, scoop_mpi\n"
+        "scoop_mpi.shared.setConst(k=5)\n"
+        "print(*scoop_mpi.futures.map(abs, [-1]), scoop_mpi.shared.getConst('k'))\n"
+        "print(pickle.loads(pickle.dumps(scoop_mpi.futures.submit)) is "
+        "scoop_mpi.futures.submit)\n"
+    )
+    assert (done.stdout, done.stderr) == ("1 5\nTrue\n", "")
+
+
 @pytest.mark.parametrize("name", ["no_such", "is_origin", "size", "__path__x"])
 def test_other_names_are_not_there(name):
     with pytest.raises(AttributeError, match=f"module 'scoop_mpi' has no attribute '{name}'"):

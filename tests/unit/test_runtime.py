@@ -51,6 +51,12 @@ def test_the_warning_shows_the_line_of_the_program(run_python, verb):
     assert "program.py:3: RuntimeWarning" in done.stderr
 
 
+def test_no_warning_in_what_a_rank_has_started(run_python, monkeypatch):
+    monkeypatch.setenv("SCOOP_MPI_RANK", "123 mark")
+    done = run_python("from scoop_mpi import futures\nprint(*futures.map(abs, [-1]))\n")
+    assert (done.stdout, done.stderr) == ("1\n", "")
+
+
 def test_what_was_submitted_still_runs(run_python):
     done = run_python(
         "from scoop_mpi import futures\n"
