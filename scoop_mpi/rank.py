@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -101,6 +102,9 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     if endpoint.rank != ROOT:
         # Ctrl-C is for the program; when that ends, the broker stops the others.
         _on_ctrl_c(_ignore)
+    # Python 3.12 warns of a second thread, which each rank has: it is held still (context).
+    warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded",
+                            DeprecationWarning)
     if endpoint.rank == BROKER:
         leave_stdin()
         return runtime.run_broker(endpoint, context.job().settings.timeout_s)
