@@ -9,7 +9,7 @@ hold one and the same string, of which :func:`name_to_replace` has made a copy o
     the rest           asked of the garbage collector: functions wherever they are (closures,
                        registries, wrapped ones), and instances that say it in their ``__dict__``
 
-Some 5 ms with numpy and matplotlib imported, of which the garbage collector takes two
+Less than 10 ms with numpy and matplotlib imported, of which the garbage collector takes two
 thirds. Tried and not taken: a look at each object of the garbage collector (twice as long);
 a ``__name__`` that is a subclass of str (pickle writes it out as such).
 """
