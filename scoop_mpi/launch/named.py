@@ -46,7 +46,8 @@ def named_hosts(options: Options) -> tuple[list[Host], str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise LaunchError(f"--hostfile {options.hostfile}: {reason}") from None
-        return parse_hostfile(text, options.hostfile), f"--hostfile {options.hostfile}"
+        source = f"--hostfile {options.hostfile}"
+        return parse_hostfile(text, options.hostfile, logger.warning), source
     return [], ""
 
 
