@@ -233,7 +233,7 @@ class Program:
         )
         sys.modules[name] = module
         sys.argv[:] = [self.path, *self.args]
-        if not self.is_module:
+        if not self.is_module and not getattr(sys.flags, "safe_path", sys.flags.isolated):
             sys.path[0] = os.path.dirname(os.path.realpath(self.path)) if self.path else ""
         return module
 

@@ -42,6 +42,8 @@ TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
 """Set by our own launcher: the terminal at which the root's prompt is to appear."""
 ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
 """Set by our own launcher: the file into which the root then writes its process id."""
+ARGUMENTS_VARIABLE = "SCOOP_MPI_ARGUMENTS_"
+"""Beginning of the variables in which our own launcher sends very many arguments."""
 
 
 _told: dict[str, str] = {}
@@ -56,6 +58,8 @@ def keep_to_ourselves() -> None:
                  ROOT_PID_VARIABLE):
         if name in os.environ:
             _told[name] = os.environ.pop(name)
+    for name in [name for name in os.environ if name.startswith(ARGUMENTS_VARIABLE)]:
+        del os.environ[name]
 
 
 def told(name: str, environ: Mapping[str, str] = os.environ) -> str:
