@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 from . import alias, context, log, runtime
 from .codec import Codec
-from .errors import LaunchError
+from .errors import INTERRUPTED, LaunchError
 from .job import Job, Settings
 from .launch.library import no_library
 from .launch.world import (
-    check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
+    announce_root, check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
 )
 from .messages import BROKER, ROOT, Failure, Finished
 from .program import Program
-from .surroundings import fair_threads, set_threads
+from .surroundings import fair_threads, hear_interrupts, set_threads
 
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
@@ -99,6 +99,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     if endpoint.rank != ROOT:
         # Ctrl-C is for the program; when that ends, the broker stops the others.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        hear_interrupts()
     if endpoint.rank == BROKER:
         leave_stdin()
         return runtime.run_broker(endpoint, context.job().settings.timeout_s)
@@ -111,7 +112,10 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
 
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     signal.signal(signal.SIGINT, worker.scheduler.interrupt)
+    announce_root()
     worker.start()
+    if hear_interrupts():
+        return Finished(INTERRUPTED, drain=False)
     try:
         take_stdin()
         ending = worker.scheduler.run_program(program.run_as_main)
@@ -133,6 +137,8 @@ def _join(program: Program, worker: runtime.Worker) -> Failure | None:
 
 
 def _run_alone(program: Program) -> int:
+    if hear_interrupts():
+        return INTERRUPTED
     take_stdin()
     runtime.limit_time(context.job().settings.timeout_s)
     scheduler = runtime.start_alone()

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import log, surroundings
-from ..errors import LaunchError
+from ..errors import INTERRUPTED, LaunchError
 from ..job import Settings
 from .command import prolog_command
 from .options import Options, parse
@@ -24,13 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if launched_rank() is None and surroundings.hear_interrupts():
+            return INTERRUPTED
         return _main(arguments)
     except LaunchError as error:
         if str(error):
             print(f"scoop_mpi: {error}", file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:  # before there was a launcher to pass it on to
-        return 130
+        return INTERRUPTED
 
 
 def _main(arguments: list[str]) -> int:

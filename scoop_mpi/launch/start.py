@@ -14,7 +14,7 @@ from ..job import Settings
 from ..log import logger, speak_plainly
 from ..messages import ROOT
 from ..program import Program
-from ..surroundings import set_pythonpath
+from ..surroundings import set_home, set_pythonpath
 from . import process
 from .allocation import find_allocation
 from .command import Command, Request, build, prolog_command, shown
@@ -43,6 +43,8 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     Raises:
         LaunchError: something keeps it from starting; nothing has been.
     """
+    process.plug_streams()
+    set_home()
     speak_plainly()
     for note in options.notes:
         logger.warning("%s", note)

@@ -41,7 +41,7 @@ STDIN_BY_LAUNCHER = "-"
 TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
 """Set by our own launcher: the terminal at which the root's prompt is to appear."""
 ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
-"""Set by our own launcher: the file into which the root then writes its process id."""
+"""Set by our own launcher: the file into which a root on its host writes its process id."""
 ARGUMENTS_VARIABLE = "SCOOP_MPI_ARGUMENTS_"
 """Beginning of the variables in which our own launcher sends very many arguments."""
 
@@ -218,7 +218,7 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         LaunchError: that terminal is out of reach.
     """
     if terminal := told(TERMINAL_VARIABLE, environ):
-        _take_terminal(terminal, told(ROOT_PID_VARIABLE, environ))
+        _take_terminal(terminal)
         return
     path = told(STDIN_VARIABLE, environ)
     if path == STDIN_BY_LAUNCHER:
@@ -229,11 +229,18 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
 
 
-def _take_terminal(path: str, pid_file: str) -> None:
-    try:
-        with open(pid_file + ".new", "w") as file:
+def announce_root(environ: Mapping[str, str] = os.environ) -> None:
+    """On the root: tells our launcher that Ctrl-C may come."""
+    path = told(ROOT_PID_VARIABLE, environ)
+    # Only if it is on this host.
+    if path and os.path.isdir(os.path.dirname(path)):
+        with open(path + ".new", "w") as file:
             file.write(str(os.getpid()))
-        os.replace(file.name, pid_file)  # never seen half written
+        os.replace(file.name, path)  # never seen half written
+
+
+def _take_terminal(path: str) -> None:
+    try:
         terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
         raise LaunchError(
