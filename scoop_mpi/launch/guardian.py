@@ -185,7 +185,7 @@ class Guardian:
             self._launcher.send_signal(number)
             return
         runs = root is not None or self._root == "remote"
-        self._end(128 + number, PATIENCE_S if runs and self._kill_by is None else HASTE_S)
+        self._end(128 + number, PATIENCE_S if runs and self._received == 1 else HASTE_S)
 
     def _root_pid(self) -> int | None:
         """The root's process id, once it listens for Ctrl-C."""
