@@ -29,6 +29,8 @@ from typing import NamedTuple
 
 from . import context
 from .errors import LaunchError, MainGuardError
+from .held import HeldOutput
+from .messages import Failure, Left
 from .names import PROGRAM_MODULE, Names
 from .runtime import report
 
@@ -191,12 +193,13 @@ class Program:
             return Ending(exit_code, failed=True, text=_format(error))
         return Ending(0)
 
-    def import_on_worker(self, rank: int) -> str:
+    def import_on_worker(self, rank: int) -> Failure | Left | None:
         """Imports the program under another name.
 
         Returns:
-            Why that failed, for the user; empty if it did not.
+            Why that failed; None if it did not.
         """
+        held = HeldOutput()
         try:
             code = self.code
             module = self._new_module(PROGRAM_MODULE)
@@ -208,17 +211,21 @@ class Program:
                 context.set_importing(False)
             self.names.freeze(without=only_on_workers(self._tree))
         except LaunchError:
+            held.show()
             raise
         except MainGuardError as error:
-            return self._guard_advice(error)
+            held.show()
+            return Failure(self._guard_advice(error), 1)
         except BaseException as error:
+            written = held.take()
             what = "exited" if isinstance(error, SystemExit) else "failed"
-            return (
+            return Left(
                 f"scoop_mpi: the program {what} while worker {rank} on {os.uname().nodename} "
                 f"imported it\n(workers import it; what only the root must do belongs under "
-                f"if __name__ == '__main__':)\n{_format(error)}"
+                f"if __name__ == '__main__':)\n{written}{_format(error)}"
             )
-        return ""
+        held.show()
+        return None
 
     def _new_module(self, name: str) -> ModuleType:
         """Makes the program's module and the surroundings that ``python`` gives it."""

@@ -22,7 +22,7 @@ from .launch.library import no_library
 from .launch.world import (
     announce_root, check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
 )
-from .messages import BROKER, ROOT, Failure, Finished
+from .messages import BROKER, ROOT, Failure, Finished, Left
 from .program import Program
 from .surroundings import fair_threads, hear_interrupts, set_threads
 
@@ -126,14 +126,14 @@ def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     return Finished(ending.exit_code, drain=not ending.failed)
 
 
-def _join(program: Program, worker: runtime.Worker) -> Failure | None:
+def _join(program: Program, worker: runtime.Worker) -> Failure | Left | None:
     leave_stdin()
     try:
-        text = program.import_on_worker(worker.scheduler.rank)
+        trouble = program.import_on_worker(worker.scheduler.rank)
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
     worker.start()
-    return Failure(text, 1) if text else None
+    return trouble
 
 
 def _run_alone(program: Program) -> int:

@@ -15,7 +15,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = {
     "errors": 0, "alias": 0, "launch": 0, "check": 0,
     "messages": 1, "fallbacks": 1, "hostlist": 1, "surroundings": 1,
-    "launch.guardian": 0, "launch.interpreter": 1, "launch.library": 1, "launch.launchers": 1, "launch.world": 1,
+    "held": 0, "launch.guardian": 0,
+    "launch.interpreter": 1, "launch.library": 1, "launch.launchers": 1, "launch.world": 1,
     "job": 2, "registry": 2, "mapcall": 2, "launch.allocation": 2, "launch.arguments": 2,
     "context": 3, "broker": 3, "codec": 3, "launch.plan": 3,
     "log": 4, "attributes": 4, "constants": 4, "launch.command": 4,
