@@ -362,30 +362,32 @@ print("NAME is missing", file=sys.stderr)
 
 
 @pytest.fixture
-def written(monkeypatch, capfd):
-    """What reaches the descriptors, from wherever; pytest's own streams go past them."""
-    for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        monkeypatch.setattr(sys, name, open(descriptor, "w", closefd=False))
-    return capfd.readouterr
+def import_it(write, monkeypatch, capfd):
+    """Imports a program as a worker does: the outcome, and what was written meanwhile."""
+    def import_it(text):
+        # pytest's own streams go past the descriptors.
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            monkeypatch.setattr(sys, name, open(descriptor, "w", closefd=False))
+        return Program(write("prog.py", text)).import_on_worker(3), capfd.readouterr()
+    return import_it
 
 
 @pytest.mark.parametrize("how", ["sys.exit(2)", "raise ValueError", "raise SystemExit", "1 / 0"])
-def test_a_program_that_leaves_on_a_worker_is_not_heard(write, written, how):
-    left = Program(write("prog.py", LEAVES + how)).import_on_worker(3)
+def test_a_program_that_leaves_on_a_worker_is_not_heard(import_it, how):
+    left, written = import_it(LEAVES + how)
     assert isinstance(left, Left)
-    assert written() == ("", "")
+    assert written == ("", "")
     for line in ("usage: prog.py NAME", "from below", "NAME is missing"):
         assert f"\n{line}\n" in left.text  # it would be, if the root did not leave as well
 
 
-def test_what_an_import_writes_is_shown(write, written):
-    path = write("prog.py", LEAVES + "kept = sys.stderr\n")
-    assert Program(path).import_on_worker(3) is None
-    out, err = written()
+def test_what_an_import_writes_is_shown(import_it, capfd):
+    left, (out, err) = import_it(LEAVES + "kept = sys.stderr\n")
+    assert left is None
     assert sorted(out.splitlines()) == ["from below", "usage: prog.py NAME"]
     assert err == "NAME is missing\n"
     print("later", file=sys.modules[PROGRAM_MODULE].kept, flush=True)
-    assert written().err == "later\n"
+    assert capfd.readouterr().err == "later\n"
 
 
 def test_a_program_without_a_guard(write, monkeypatch):
