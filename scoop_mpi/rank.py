@@ -20,7 +20,8 @@ from .errors import INTERRUPTED, LaunchError
 from .job import Job, Settings
 from .launch.library import no_library
 from .launch.world import (
-    announce_root, check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
+    announce_root, check_size, forget_launcher, launched_rank, leave_stdin, let_the_first_speak,
+    take_stdin,
 )
 from .messages import BROKER, ROOT, Failure, Finished, Left
 from .program import Program
@@ -90,6 +91,7 @@ def load_mpi() -> None:
             raise LaunchError("") from None
         raise no_library(str(error)) from None
     check_size(MPI.COMM_WORLD.Get_size())
+    forget_launcher()
 
 
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:

@@ -16,7 +16,7 @@ from ..job import Settings
 from .command import prolog_command
 from .options import Options, parse
 from .world import (
-    is_first_of_host, is_inherited, keep_to_ourselves, launched_rank, mark_rank,
+    is_first_of_host, is_inherited, keep_to_ourselves, launched_rank,
 )
 
 
@@ -48,12 +48,11 @@ def _main(arguments: list[str]) -> int:
 
         return start(options, settings, program)
     if is_inherited():
-        raise LaunchError("a task of a job has started python -m scoop_mpi. A task may call "
-                          "futures.map itself; to start another job, take the launcher's "
-                          "variables (PMI_*, PMIX_*, OMPI_*) out of its environment")
+        raise LaunchError("a task of a job has started python -m scoop_mpi inside a step of "
+                          "SLURM. A task may call futures.map itself; to start another job, "
+                          "take the step's variables (SLURM_STEP*) out of its environment")
     _prepare(options, settings)
     keep_to_ourselves()
-    mark_rank()
     if program is None:
         from ..check.guard import start_mpi
 

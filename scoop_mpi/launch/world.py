@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -46,13 +47,25 @@ ARGUMENTS_VARIABLE = "SCOOP_MPI_ARGUMENTS_"
 """Beginning of the variables in which our own launcher sends very many arguments."""
 
 
+_IDENTITY = ("PMI_", "PMIX_", "HYDI_", "HYDRA_CONTROL_", "MPI_LOCAL", "OMPI_", "PRTE_",
+             "MV2_COMM_WORLD_", "JSM_NAMESPACE_")
+"""Beginnings of the variables by which launchers tell a process what it is in their job."""
+_SETTINGS = ("PMIX_MCA_", "OMPI_MCA_", "PRTE_MCA_", "OMPI_ALLOW_RUN_AS_ROOT", "PMIX_PREFIX",
+             "PRTE_PREFIX")
+"""Those that look alike and are the user's, or the site's: how MPI is to behave."""
+_NO_SETTINGS = ("OMPI_MCA_PREFIXES", "OMPI_MCA_cpu_type", "OMPI_MCA_initial_wdir",
+                "OMPI_MCA_num_procs")
+_DESCRIPTORS = ("PMI_FD", "HYDI_CONTROL_FD", "HYDRA_CONTROL_FD")
+"""Variables that name a descriptor on which the launcher is spoken to."""
+
 _told: dict[str, str] = {}
 
 
 def keep_to_ourselves() -> None:
     """On a rank: takes what our launcher said out of the environment.
 
-    A task may start another job, which must not take it for its own.
+    A task may start another job, which must not take it for its own. What other launchers
+    have said MPI itself needs at its start; it goes after that (:func:`forget_launcher`).
     """
     for name in (SIZE_VARIABLE, HOSTS_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE,
                  ROOT_PID_VARIABLE):
@@ -62,30 +75,36 @@ def keep_to_ourselves() -> None:
         del os.environ[name]
 
 
+def forget_launcher() -> None:
+    """On a rank, when MPI has started: takes what its launcher said out of the environment.
+
+    What a task starts is no rank, and may use MPI itself: it would speak to the launcher in
+    this rank's place.
+    """
+    for name in list(os.environ):
+        setting = name.startswith(_SETTINGS) and name not in _NO_SETTINGS
+        if name.startswith(_IDENTITY) and not setting:
+            _told[name] = os.environ.pop(name)
+    for name in _DESCRIPTORS:
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            os.set_inheritable(int(told(name)), False)
+    # Some still say so (SLURM's): lets is_inherited see that children are no ranks.
+    os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"
+
+
 def told(name: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What our launcher said under this name; empty: nothing."""
+    """What a launcher said under this name; empty: nothing."""
     return environ.get(name) or (_told.get(name, "") if environ is os.environ else "")
 
 
 def is_inherited(environ: Mapping[str, str] = os.environ) -> bool:
     """Are a launcher's variables those of a rank that has started this process?
 
-    So it is, if a task runs ``python -m scoop_mpi``: that is no rank. Another launcher in
-    between has set other values.
+    So it is in a step of SLURM, if a task runs ``python -m scoop_mpi``: that is no rank.
+    Another launcher in between has set other values.
     """
     pid, _, mark = environ.get(RANK_VARIABLE, "").partition(" ")
-    if not pid or pid == str(os.getpid()) or mark != _mark(environ):
-        return False
-    try:
-        os.fstat(int(environ.get("PMI_FD", "-1")))
-    except (OSError, ValueError):
-        return True
-    return False
-
-
-def mark_rank() -> None:
-    """Lets :func:`is_inherited` see, in child processes, that this one is a rank."""
-    os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"
+    return bool(pid) and pid != str(os.getpid()) and mark == _mark(environ)
 
 
 def _mark(environ: Mapping[str, str]) -> str:
@@ -225,7 +244,7 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         return
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
-    elif "MPI_LOCALNRANKS" in environ:
+    elif told("MPI_LOCALNRANKS", environ):
         leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
 
 
