@@ -25,7 +25,7 @@ from itertools import islice
 
 from .messages import (
     ROOT, Define, Drain, Drained, Failure, Finished, Forgotten, Goodbye, Grant, Leave, Lookup,
-    Message, Offer, Request, Shutdown, Undefine,
+    Left, Message, Offer, Request, Shutdown, Undefine,
 )
 from .registry import Registry, Sends
 
@@ -48,6 +48,8 @@ class Broker:
         self.exit_code = 0
         self.report = ""
         """What to print, once, before the job stops; empty if there is nothing."""
+        self.left = ""
+        """Why workers could not import the program, while the root may end likewise."""
         self.drained = False
         """Was all work done before the workers were told to stop?"""
         self.present = set(self.workers)
@@ -60,6 +62,8 @@ class Broker:
 
     def handle(self, source: int, message: Message) -> Sends:
         """Takes one message from rank ``source``; returns what to send, in order."""
+        if self.left and source == ROOT and not isinstance(message, (Finished, Failure)):
+            return self.root_goes_on()
         match message:
             case Request(workers):
                 self._idle.update(dict.fromkeys(workers))
@@ -72,12 +76,17 @@ class Broker:
             case Finished(exit_code, drain):
                 if self.state is not BrokerState.MATCHING:
                     return []  # a failure came first, and it counts
+                self.left = ""
                 self.exit_code = exit_code
                 return self._next_turn() if drain else self._stop()
             case Drained(turn, created):
                 return self._drained(source, turn, created)
             case Failure(text, exit_code):
                 return self._fail(text, exit_code)
+            case Left(text):
+                if self.state is BrokerState.MATCHING:
+                    self.left = self.left or text
+                return []
             case Goodbye():
                 self.present.discard(source)
                 if self.present:
@@ -128,9 +137,14 @@ class Broker:
             return self._stop()
         return self._next_turn()
 
+    def root_goes_on(self) -> Sends:
+        """The root has not left the program as some workers did: that is a failure."""
+        return self._fail(self.left, 1)
+
     def _fail(self, text: str, exit_code: int) -> Sends:
         if self._is_over():
             return []
+        self.left = ""
         self.report = text
         self.exit_code = exit_code
         return self._stop()

@@ -14,6 +14,10 @@ TIMED_OUT = 124
 """Exit code of a job that ``--timeout`` has ended, as timeout(1) has it."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
+
+
 class ScoopError(Exception):
     """Base of the errors that scoop_mpi defines."""
 

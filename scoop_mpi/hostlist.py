@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from typing import NamedTuple
 
@@ -81,48 +81,62 @@ def _bad(text: str, why: str) -> LaunchError:
     return LaunchError(f"the host list {shown!r} cannot be read: {why}")
 
 
-def parse_hostfile(text: str, source: str) -> list[Host]:
+def parse_hostfile(
+    text: str, source: str, warn: Callable[[str], object] | None = None
+) -> list[Host]:
     """The hosts in the text of a hostfile.
 
     A line holds a name (or several, in brackets) and, maybe, a number of workers:
-    ``name 4``, ``name slots=4`` or ``name:4``. ``#`` begins a comment.
+    ``name 4``, ``name slots=4`` or ``name:4``. ``#`` begins a comment. Of further words
+    the first number counts, as in SCOOP.
 
     Args:
         text: the file's content.
         source: its name, for messages.
+        warn: is told, once, of lines with further words.
 
     Raises:
         LaunchError: a line is something else, or there is no host; it names the line.
     """
     hosts: list[Host] = []
+    wordy: list[str] = []
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
         words = line.split("#")[0].split()
         if not words:
             continue
         try:
-            hosts += _line(words)
+            names, workers, is_plain = _line(words)
         except LaunchError as error:
             raise LaunchError(f"{source}, line {number}: {error}") from None
+        hosts += [Host(name, workers) for name in names]
+        if not is_plain:
+            wordy.append(f"{source}, line {number}: {' '.join(words)!r} says more than a host's "
+                         f"name and its number of workers; taking the first number, {workers}")
     if not hosts:
         raise LaunchError(f"{source} names no host; it should have lines like: name 4")
+    if wordy and warn is not None:
+        more = f" (and {len(wordy) - 1} more such lines)" if len(wordy) > 1 else ""
+        warn(wordy[0] + more)
     return merge(hosts)
 
 
-def _line(words: list[str]) -> list[Host]:
+def _line(words: list[str]) -> tuple[list[str], int | None, bool]:
+    """The names in a line, the workers of each, and whether it says nothing else."""
     name, *rest = words
     # max_slots and other limits of Open MPI's hostfiles say nothing to us.
-    counts = [word for word in rest if "=" not in word]
-    counts += [word[6:] for word in rest if word.startswith("slots=")]
+    counts = [word.removeprefix("slots=") for word in rest
+              if "=" not in word or word.startswith("slots=")]
     if match := re.fullmatch(r"([^:]+):([0-9]{1,9})", name):  # not an IPv6 address
         name = match[1]
-        counts.append(match[2])
-    if len(counts) > 1 or not all(re.fullmatch("[0-9]{1,9}", count) for count in counts):
+        counts.insert(0, match[2])
+    numbers = [int(count) for count in counts if re.fullmatch("[0-9]{1,9}", count)]
+    if counts and not numbers:
         raise LaunchError(f"{' '.join(words)!r} is not a host's name and, maybe, its number of "
                           "workers, as in: name 4")
-    workers = int(counts[0]) if counts else None
+    workers = numbers[0] if numbers else None
     if workers == 0:
         raise LaunchError(f"{name} has 0 workers; leave the line out, or comment it with #")
-    return [Host(one, workers) for one in expand(name)]
+    return expand(name), workers, len(counts) <= 1
 
 
 def parse_names(words: Iterable[str]) -> list[Host]:

@@ -239,6 +239,15 @@ class Failure(NamedTuple):
     exit_code: int
 
 
+class Left(NamedTuple):
+    """The program has left (an exception, ``sys.exit``) while a worker imported it.
+
+    If it does so on the root, too, that end counts. Else the job fails for ``text``.
+    """
+
+    text: str
+
+
 class Finished(NamedTuple):
     """Root to broker: the program ended. ``drain``: let submitted tasks finish."""
 
@@ -276,7 +285,7 @@ class Leave(NamedTuple):
 Message = Union[
     Request, Offer, Grant, Tasks, Chunk, Results, Rejected, Lacking,
     Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
-    Failure, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
+    Failure, Left, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 ]
 
 KINDS: tuple[type[Message], ...] = get_args(Message)

@@ -30,6 +30,8 @@ from typing import NamedTuple
 
 from . import alias, context, forks
 from .errors import LaunchError, MainGuardError
+from .held import HeldOutput
+from .messages import Failure, Left
 from .names import PROGRAM_MODULE, Names
 from .renaming import name_to_replace, rename
 from .runtime import report
@@ -195,12 +197,13 @@ class Program:
         forks.end_if_forked()
         return Ending(0)
 
-    def import_on_worker(self, rank: int) -> str:
+    def import_on_worker(self, rank: int) -> Failure | Left | None:
         """Imports the program under another name, then gives it its own.
 
         Returns:
-            Why that failed, for the user; empty if it did not.
+            Why that failed; None if it did not.
         """
+        held = HeldOutput()
         try:
             code = self.code
             module = self._new_module(name_to_replace(PROGRAM_MODULE))
@@ -216,17 +219,21 @@ class Program:
             rename(module, "__main__")
             self.names.freeze(without=only_on_workers(self._tree))
         except LaunchError:
+            held.show()
             raise
         except MainGuardError as error:
-            return self._guard_advice(error)
+            held.show()
+            return Failure(self._guard_advice(error), 1)
         except BaseException as error:
+            written = held.take()
             what = "exited" if isinstance(error, SystemExit) else "failed"
-            return (
+            return Left(
                 f"scoop_mpi: the program {what} while worker {rank} on {os.uname().nodename} "
                 f"imported it\n(workers import it; what only the root must do belongs under "
-                f"if __name__ == '__main__':)\n{_format(error)}"
+                f"if __name__ == '__main__':)\n{written}{_format(error)}"
             )
-        return ""
+        held.show()
+        return None
 
     def _new_module(self, name: str) -> ModuleType:
         """Makes the program's module and the surroundings that ``python`` gives it."""
@@ -244,7 +251,7 @@ class Program:
         if "__mp_main__" in sys.modules:  # another name that multiprocessing has given it
             sys.modules["__mp_main__"] = module
         sys.argv[:] = [self.path, *self.args]
-        if not self.is_module:
+        if not self.is_module and not getattr(sys.flags, "safe_path", sys.flags.isolated):
             sys.path[0] = os.path.dirname(os.path.realpath(self.path)) if self.path else ""
         if alias.is_installed():
             alias.hand_down()

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 
 from . import alias, context, forks, log, runtime
 from .codec import Codec
-from .errors import LaunchError
+from .errors import INTERRUPTED, LaunchError
 from .job import Job, Settings
 from .launch.library import no_library
 from .launch.world import (
-    check_size, launched_rank, leave_stdin, let_the_first_speak, take_stdin,
+    announce_root, check_size, forget_launcher, launched_rank, leave_stdin, let_the_first_speak,
+    take_stdin,
 )
-from .messages import BROKER, ROOT, Failure, Finished
+from .messages import BROKER, ROOT, Failure, Finished, Left
 from .program import Program
-from .surroundings import fair_threads, set_threads
+from .surroundings import fair_threads, hear_interrupts, set_threads
 
 if TYPE_CHECKING:
     from .transport.mpi import MpiEndpoint
@@ -93,6 +94,7 @@ def load_mpi() -> None:
             raise LaunchError("") from None
         raise no_library(str(error)) from None
     check_size(MPI.COMM_WORLD.Get_size())
+    forget_launcher()
 
 
 def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
@@ -102,6 +104,7 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
     if endpoint.rank != ROOT:
         # Ctrl-C is for the program; when that ends, the broker stops the others.
         _on_ctrl_c(_ignore)
+        hear_interrupts()
     # Python 3.12 warns of a second thread, which each rank has: it is held still (context).
     warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded",
                             DeprecationWarning)
@@ -131,7 +134,10 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     _on_ctrl_c(worker.scheduler.interrupt)
+    announce_root()
     worker.start()
+    if hear_interrupts():
+        return Finished(INTERRUPTED, drain=False)
     try:
         take_stdin()
         ending = worker.scheduler.run_program(program.run_as_main)
@@ -142,17 +148,19 @@ def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
     return Finished(ending.exit_code, drain=not ending.failed)
 
 
-def _join(program: Program, worker: runtime.Worker) -> Failure | None:
+def _join(program: Program, worker: runtime.Worker) -> Failure | Left | None:
     leave_stdin()
     try:
-        text = program.import_on_worker(worker.scheduler.rank)
+        trouble = program.import_on_worker(worker.scheduler.rank)
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
     worker.start()
-    return Failure(text, 1) if text else None
+    return trouble
 
 
 def _run_alone(program: Program) -> int:
+    if hear_interrupts():
+        return INTERRUPTED
     take_stdin()
     runtime.limit_time(context.job().settings.timeout_s)
     scheduler = runtime.start_alone()

@@ -34,7 +34,7 @@ from .errors import TIMED_OUT, ForkError
 from .future import CANCELLED, Future
 from .launch.world import has_rank_above
 from .log import logger
-from .messages import BROKER, Failure, Finished, Goodbye
+from .messages import BROKER, Failure, Finished, Goodbye, Left
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
 from .transport.doorbell import LONGEST_S
@@ -58,6 +58,8 @@ BROKER_SLEEP_MAX_S = 0.01
 """The same of the broker, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
+LEFT_S = 5.0
+"""Seconds that the root gets to end as the program did when a worker imported it."""
 LEAVE_S = 60.0
 """The same when all work is done, so that only a machine in trouble takes so long."""
 
@@ -185,7 +187,7 @@ class Worker:
             self._donor = Donor(self.scheduler, self._idler, self._endpoint.abort)
             self._donor.start()
 
-    def finish(self, message: Finished | Failure | None) -> int:
+    def finish(self, message: Finished | Failure | Left | None) -> int:
         """Says ``message`` to the broker, runs tasks until the job ends.
 
         Returns:
@@ -245,7 +247,7 @@ def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
     broker = Broker(endpoint.size)
     end_by = None if timeout_s is None else time.perf_counter() + timeout_s
     silent_since = time.perf_counter()
-    stop_by: float | None = None
+    stop_by = left_by = None
     while broker.state is not BrokerState.STOPPED:
         arrived = endpoint.receive()
         now = time.perf_counter()
@@ -256,11 +258,16 @@ def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
             endpoint.progress()
         else:
             endpoint.progress()
-            deadlines = [at - now for at in (end_by, stop_by) if at is not None]
+            deadlines = [at - now for at in (end_by, stop_by, left_by) if at is not None]
             pause(now - silent_since, min(deadlines, default=None), BROKER_SLEEP_MAX_S, endpoint)
         if end_by is not None and now > end_by:
             end_by = None
             for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
+                endpoint.send(dest, message)
+        if broker.left and left_by is None:
+            left_by = now + LEFT_S
+        elif broker.left and left_by is not None and now > left_by:
+            for dest, message in broker.root_goes_on():
                 endpoint.send(dest, message)
         if broker.state is BrokerState.STOPPING:
             if stop_by is None:

@@ -1,4 +1,4 @@
-"""What a rank arranges for itself before the program: prolog, directory, niceness, threads.
+"""What a process arranges for itself before the program: directory, niceness, signals …
 
 When our own command line starts the ranks the launcher does the first two; under
 somebody's mpirun the rank does, from the same options.
@@ -7,6 +7,8 @@ somebody's mpirun the rank does, from the same options.
 from __future__ import annotations
 
 import os
+import pwd
+import signal
 import sys
 from collections.abc import Iterable, MutableMapping
 
@@ -53,6 +55,15 @@ def set_pythonpath(paths: str, environ: MutableMapping[str, str] = os.environ) -
     sys.path[1:1] = [os.path.abspath(path) for path in paths.split(os.pathsep) if path]
 
 
+def set_home(environ: MutableMapping[str, str] = os.environ) -> None:
+    """Sets HOME, if it is not set, to what ``~`` means then. Open MPI insists on it."""
+    if "HOME" not in environ:
+        try:
+            environ["HOME"] = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:  # a user without an entry, as containers may have
+            environ["HOME"] = "/"
+
+
 def set_nice(level: int) -> None:
     """Sets the niceness of this process.
 
@@ -64,6 +75,20 @@ def set_nice(level: int) -> None:
     except OSError as error:
         raise LaunchError(f"--nice {level}: {error.strerror} on {os.uname().nodename}; only root "
                           "may lower it") from None
+
+
+def hear_interrupts() -> bool:
+    """Lets SIGINT come through, which ``__main__`` holds back.
+
+    Returns:
+        Did one come before? Then it is not delivered.
+    """
+    came = signal.SIGINT in signal.sigpending()
+    if came:
+        signal.sigwait({signal.SIGINT})
+        came = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN  # as under nohup
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    return came
 
 
 def set_threads(threads: int, environ: MutableMapping[str, str] = os.environ) -> None:

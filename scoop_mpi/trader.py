@@ -35,8 +35,8 @@ from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
 from .messages import (
     BROKER, Constant, Define, Defined, Definition, Drain, Drained, Failure, Finished, Forget,
-    Forgotten, Found, Goodbye, Grant, Lacking, Leave, Lookup, Message, Offer, Rejected, Request,
-    Results, Shutdown, Tasks, Undefine, Undefined, Variable,
+    Forgotten, Found, Goodbye, Grant, Lacking, Leave, Left, Lookup, Message, Offer, Rejected,
+    Request, Results, Shutdown, Tasks, Undefine, Undefined, Variable,
 )
 from .messages import Chunk as ChunkMessage
 from .parcels import PLAIN, Outcome, Parcels, Record, outcome_of_chunk, outcome_of_task
@@ -501,7 +501,7 @@ class Trader:
                 self.drain_turn = turn
             case Shutdown():
                 self.shutdown = message
-            case (Request() | Offer() | Grant() | Failure() | Finished() | Drained()
+            case (Request() | Offer() | Grant() | Failure() | Left() | Finished() | Drained()
                   | Define() | Lookup() | Undefine() | Forgotten() | Goodbye()
                   | Leave()):
                 raise AssertionError(f"not a message for a worker's inbox: {message!r}")

@@ -60,7 +60,8 @@ def getHostsFromFile(filename: str) -> Hosts:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise LaunchError(f"cannot read the hostfile {filename}: {error}") from None
-    return [(name, workers or 1) for name, workers in parse_hostfile(text, filename)]
+    hosts = parse_hostfile(text, filename, logger.warning)
+    return [(name, workers or 1) for name, workers in hosts]
 
 
 def getHostsFromList(hostlist: Iterable[Any]) -> Hosts:

@@ -7,10 +7,11 @@ import select
 import signal
 
 from .. import rank
-from ..errors import LaunchError
+from ..errors import INTERRUPTED, LaunchError
 from ..job import Settings
 from ..launch.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank, told
 from ..messages import BROKER
+from ..surroundings import hear_interrupts
 
 
 def limit_of(settings: Settings) -> float:
@@ -57,6 +58,8 @@ def start_mpi(settings: Settings) -> Guard | None:
         if guard is not None:
             guard.off()
         raise
+    if hear_interrupts():
+        raise LaunchError("", INTERRUPTED)
     if guard is not None:
         guard.rest()
     return guard

@@ -98,7 +98,7 @@ def per_node(text: str, name: str) -> list[int]:
 
 def pbs(environ: Environment, read: ReadFile = read_file) -> Allocation:
     """Torque, PBS Professional, OpenPBS: ``PBS_NODEFILE``, a name for each slot."""
-    hosts = _counted(_lines(environ, "PBS_NODEFILE", read))
+    hosts = _counted(_names(environ, "PBS_NODEFILE", read))
     return Allocation("PBS", environ.get("PBS_JOBID", "?"), hosts)
 
 
@@ -122,7 +122,7 @@ def sge(environ: Environment, read: ReadFile = read_file) -> Allocation:
 def lsf(environ: Environment, read: ReadFile = read_file) -> Allocation:
     """LSF: ``LSB_DJOB_HOSTFILE``, a name for each slot, or ``LSB_MCPU_HOSTS``."""
     if environ.get("LSB_DJOB_HOSTFILE"):
-        hosts = _counted(_lines(environ, "LSB_DJOB_HOSTFILE", read))
+        hosts = _counted(_names(environ, "LSB_DJOB_HOSTFILE", read))
     else:
         words = environ["LSB_MCPU_HOSTS"].split()
         counts = words[1::2]
@@ -158,6 +158,11 @@ def _lines(environ: Environment, name: str, read: ReadFile) -> list[str]:
     if not any(lines):
         raise LaunchError(f"{path} ({name}) names no host")
     return [line for line in lines if line]
+
+
+def _names(environ: Environment, name: str, read: ReadFile) -> list[str]:
+    """The names in a file: mostly one on each line, but any white space parts them."""
+    return [word for line in _lines(environ, name, read) for word in line.split()]
 
 
 def _counted(names: list[str]) -> list[tuple[str, int]]:

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from .. import log, surroundings
-from ..errors import LaunchError
+from ..errors import INTERRUPTED, LaunchError
 from ..job import Settings
 from .command import prolog_command
 from .options import Options, parse
 from .world import (
-    is_first_of_host, is_inherited, keep_to_ourselves, launched_rank, mark_rank,
+    is_first_of_host, is_inherited, keep_to_ourselves, launched_rank,
 )
 
 
@@ -24,13 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        if launched_rank() is None and surroundings.hear_interrupts():
+            return INTERRUPTED
         return _main(arguments)
     except LaunchError as error:
         if str(error):
             print(f"scoop_mpi: {error}", file=sys.stderr, flush=True)
         return error.exit_code
     except KeyboardInterrupt:  # before there was a launcher to pass it on to
-        return 130
+        return INTERRUPTED
 
 
 def _main(arguments: list[str]) -> int:
@@ -46,12 +48,11 @@ def _main(arguments: list[str]) -> int:
 
         return start(options, settings, program)
     if is_inherited():
-        raise LaunchError("a task of a job has started python -m scoop_mpi. A task may call "
-                          "futures.map itself; to start another job, take the launcher's "
-                          "variables (PMI_*, PMIX_*, OMPI_*) out of its environment")
+        raise LaunchError("a task of a job has started python -m scoop_mpi inside a step of "
+                          "SLURM. A task may call futures.map itself; to start another job, "
+                          "take the step's variables (SLURM_STEP*) out of its environment")
     _prepare(options, settings)
     keep_to_ourselves()
-    mark_rank()
     if program is None:
         from ..check.guard import start_mpi
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..errors import LaunchError
+from .arguments import MOST_BYTES
 from .launchers import Choice
 from .plan import Plan
 from .world import HOSTS_VARIABLE, SIZE_VARIABLE
 
-MOST_BYTES = 100_000
-"""Bytes in one argument of a command; Linux ends at 128 KiB."""
-
+_LAUNCHER_BYTES = 64 << 10
+"""Bytes that are left for what launchers add to a rank's environment and command."""
 _FORWARDED = ("PYTHON", "SCOOP_MPI_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "BLIS_",
               "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "LANG", "LC_")
 """Beginnings of the variables that ranks on other hosts need, for launchers that do not
@@ -119,7 +119,19 @@ def build(
     if request.prolog:
         argv += prolog_command(request.prolog)
     argv += [request.python, *request.arguments]
+    _check_length(argv, {**environ, **variables})
     return Command(argv, variables, host_list)
+
+
+def _check_length(argv: list[str], environ: Mapping[str, str]) -> None:
+    """Linux counts arguments and environment together: their bytes and a pointer to each."""
+    limit = os.sysconf("SC_ARG_MAX") - _LAUNCHER_BYTES
+    words = [*argv, *(f"{name}={value}" for name, value in environ.items())]
+    needed = sum(len(os.fsencode(word)) + 9 for word in words)
+    if needed > limit:
+        raise LaunchError(f"the program's arguments and the environment have {needed:,} bytes; "
+                          f"a command of this system takes {limit:,}. Put the arguments into a "
+                          "file that the program reads")
 
 
 def _filled(parts: list[str], **values: object) -> list[str]:

@@ -46,7 +46,8 @@ def named_hosts(options: Options) -> tuple[list[Host], str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise LaunchError(f"--hostfile {options.hostfile}: {reason}") from None
-        return parse_hostfile(text, options.hostfile), f"--hostfile {options.hostfile}"
+        source = f"--hostfile {options.hostfile}"
+        return parse_hostfile(text, options.hostfile, logger.warning), source
     return [], ""
 
 
@@ -118,7 +119,7 @@ def cores_of(
         host_file = Path(folder, "hosts")
         command = build(choice, plan, request, os.environ, str(host_file))
         host_file.write_text(command.host_list, encoding="utf-8")
-        answer = output_of(command, ASK_CORES_LIMIT_S)
+        answer = output_of(command, folder, ASK_CORES_LIMIT_S)
     told = {int(rank): int(count) for rank, count in
             re.findall(r"\bcores ([0-9]{1,7}) ([0-9]{1,7}) \.", answer)}
     for rank, name in enumerate(names):

@@ -7,8 +7,6 @@ SCOOP's options keep their names. Those that have no meaning under MPI are accep
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import os
 import re
 import shlex
@@ -20,6 +18,7 @@ from .. import __version__
 from ..errors import LaunchError
 from ..job import Settings
 from ..program import Program
+from .arguments import carried, received
 
 USAGE = "python -m scoop_mpi [options] [program.py | -m module | -i] [program's arguments]"
 _EPILOG = """\
@@ -29,8 +28,8 @@ launcher itself. Without a program it checks the pool and tells what it found.
 
 python -m scoop_mpi submit ...  writes a job script and submits it (submit -h).
 """
-_PACKED = "--packed-arguments"
-"""Ours, for the ranks: see :func:`program_arguments`."""
+_ARGUMENTS = "--arguments"
+"""Ours, for the ranks: how the program's arguments are sent (``arguments``)."""
 _HOSTS_OPTIONS = ("--hosts", "--host")
 _TAKEN_OVER = {
     "brokers": "-b: one broker serves the whole pool, as tasks do not pass it",
@@ -157,7 +156,7 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("-e", "--tunnel", action="store_true",
                        help="accepted: MPI makes the connections")
     group.add_argument("--backend", metavar="NAME", help="accepted: MPI carries the messages")
-    parser.add_argument(_PACKED, dest="packed", help=argparse.SUPPRESS)
+    parser.add_argument(_ARGUMENTS, dest="way", default="", help=argparse.SUPPRESS)
     return parser
 
 
@@ -195,30 +194,20 @@ def parse(arguments: Sequence[str]) -> tuple[Options, Settings, Program | None]:
         if not found.interactive:
             return options, settings, None
         rest = [""]
-    if found.packed:
-        rest += _unpacked(found.packed)
     is_module = found.module is not None
     name, *args = ([found.module] if is_module else []) + rest
+    args = received(found.way, args)
     return options, settings, Program(name, is_module, tuple(args), settings.interactive)
 
 
-def program_arguments(program: Program) -> tuple[str, ...]:
-    """What every rank gets: the program and its arguments.
-
-    Launchers read the whole line: a ``:`` begins another program for them, and some
-    rewrite options that look like their own. Such arguments travel in one opaque word.
-    """
+def program_arguments(program: Program) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What every rank gets: the program and its arguments, and variables for it."""
     own = ["-m", program.name] if program.is_module else []
     if program.name and not program.is_module:
         own = [f"./{program.name}" if program.name[0] in "-:" else program.name]
-    if any(word.startswith(("-", ":")) for word in program.args):
-        data = json.dumps(program.args).encode()
-        return (f"{_PACKED}={base64.urlsafe_b64encode(data).decode()}", *own)
-    return (*own, *program.args)
-
-
-def _unpacked(text: str) -> list[str]:
-    return list(json.loads(base64.urlsafe_b64decode(text)))
+    way, words, variables = carried(program.args)
+    options = [f"{_ARGUMENTS}={way}"] if way else []
+    return (*options, *own, *words), variables
 
 
 _Path = TypeVar("_Path", str, None)

@@ -1,4 +1,7 @@
-"""Runs the launcher: carries standard input to the root, passes signals on, keeps time."""
+"""Runs the launcher: carries standard input to the root, passes signals on, keeps time.
+
+The launcher is the child of a guardian (``guardian``), not of this process.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ from .command import Command
 from .world import ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE
 
 GRACE_S = 10.0
-"""Seconds that the launcher gets to end a job before it is killed; the broker, which
-keeps the time limit, gets as many before that."""
+"""Seconds beyond the time limit that the broker, which keeps it, gets to end the job."""
+GUARDIAN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guardian.py")
 
 
 class Stdin(Enum):
@@ -57,11 +60,13 @@ def run(
     """
     has_stdin = _has_stdin()
     root_started = threading.Event()
+    root = {Stdin.TERMINAL: "prompt", Stdin.PIPE: "local"}.get(stdin, "remote")
+    # The guardian removes it, too: we may be killed.
     with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
         variables: dict[str, str] = {}
-        root_pid_file = ""
+        if root != "remote":
+            variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
         if stdin is Stdin.TERMINAL:
-            root_pid_file = variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
             variables[TERMINAL_VARIABLE] = os.ttyname(0)
         elif has_stdin and stdin is Stdin.PIPE:
             variables[STDIN_VARIABLE] = _carry_stdin(folder, root_started)
@@ -73,20 +78,23 @@ def run(
         command = build(host_file, variables)
         if command.host_list:
             Path(host_file).write_text(command.host_list, encoding="utf-8")
+        by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
         with _terminal_kept() if stdin is Stdin.TERMINAL else contextlib.nullcontext():
-            by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
-            exit_code = _run(command, root_pid_file, timeout_s, 0 if by_launcher else None)
-    return Ended(exit_code if exit_code >= 0 else 128 - exit_code, root_started.is_set())
+            exit_code = _run(command, folder, root, timeout_s, 0 if by_launcher else None)
+    return Ended(exit_code, root_started.is_set())
 
 
-def output_of(command: Command, limit_s: float) -> str:
+def output_of(command: Command, folder: str, limit_s: float) -> str:
     """What a job that asks for no input writes to standard output.
+
+    Args:
+        folder: of its temporary files; it is removed.
 
     Raises:
         LaunchError: it was interrupted.
     """
     with tempfile.TemporaryFile() as output:
-        exit_code = _run(command, "", limit_s, None, output.fileno())
+        exit_code = _run(command, folder, "local", limit_s, None, output.fileno())
         if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP):
             raise LaunchError("", exit_code)
         output.seek(0)
@@ -94,67 +102,65 @@ def output_of(command: Command, limit_s: float) -> str:
 
 
 def _run(
-    command: Command, root_pid_file: str, timeout_s: float | None, stdin: int | None,
+    command: Command, folder: str, root: str, timeout_s: float | None, stdin: int | None,
     stdout: int | None = None,
 ) -> int:
-    """Runs the launcher; passes signals on to it, and waits for it to clean up.
+    """Runs the launcher under a guardian, to which signals are passed on.
 
-    It gets a session of its own, so that Ctrl-C in a terminal reaches it once: at the
-    second one MPICH's gives up on an orderly end. At a prompt there may be many: they
-    go straight to the root.
+    That gets a session of its own, so that Ctrl-C in a terminal reaches nobody but us.
     """
-    received: list[int] = []
-    early: list[int] = []
-    process: subprocess.Popen[bytes] | None = None
+    listens, control = os.pipe()
 
     def pass_on(number: int, frame: object) -> None:
-        if number == signal.SIGINT and root_pid_file:
-            with contextlib.suppress(OSError, ValueError):  # not there yet, or gone
-                os.kill(int(Path(root_pid_file).read_text()), number)
-                return
-        received.append(number)
-        if process is None:
-            early.append(number)
-        else:
-            # The second asks it to hurry; whoever asks a third time has lost patience.
-            process.send_signal(number if len(received) < 3 else signal.SIGKILL)
+        with contextlib.suppress(OSError):  # it may just have ended
+            os.write(control, bytes([number]))
 
     # What is ignored stays so (nohup).
     signals = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
                if signal.getsignal(number) is not signal.SIG_IGN]
     before = [signal.signal(number, pass_on) for number in signals]
     try:
-        process = subprocess.Popen(
-            command.argv, env={**os.environ, **command.variables}, start_new_session=True,
-            stdin=subprocess.DEVNULL if stdin is None else stdin, stdout=stdout,
-        )
-        for number in early:
-            process.send_signal(number)
-        exit_code = _wait(process, timeout_s)
+        guardian = subprocess.Popen(
+            [sys.executable, "-I", "-S", GUARDIAN, str(listens), folder, root, *command.argv],
+            env={**os.environ, **command.variables}, start_new_session=True,
+            pass_fds=[listens], stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=stdout)
+        os.close(listens)
+        return _wait(guardian, control, timeout_s)
     except OSError as error:
         raise LaunchError(f"{command.argv[0]} does not start: {error.strerror}") from None
     finally:
+        os.close(control)
         for number, handler in zip(signals, before):
             signal.signal(number, handler)
-    return 128 + received[0] if received else exit_code
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float | None) -> int:
-    """Waits for the launcher's end. The broker keeps the time; this is for its absence."""
-    if timeout_s is None:
-        return process.wait()
+def _wait(guardian: subprocess.Popen[bytes], control: int, timeout_s: float | None) -> int:
+    """Waits for the job's end. The broker keeps the time; this is for its absence."""
     try:
-        return process.wait(timeout_s + GRACE_S)
+        exit_code = guardian.wait(None if timeout_s is None else timeout_s + GRACE_S)
+        return exit_code if exit_code >= 0 else 128 - exit_code
     except subprocess.TimeoutExpired:
         print(f"scoop_mpi: the job did not end within {timeout_s:g} s, and its broker does not "
               "answer; ending it", file=sys.stderr, flush=True)
-    process.terminate()
-    try:
-        process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    os.write(control, bytes([signal.SIGTERM]))
+    guardian.wait()
     return TIMED_OUT
+
+
+def plug_streams() -> None:
+    """Opens standard streams that are closed.
+
+    Else the next file that anybody opens is taken for one of them. What is written to a
+    closed standard output still counts as lost.
+    """
+    for descriptor, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, mode), True)  # it gets this number
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)
 
 
 @contextlib.contextmanager
@@ -182,7 +188,11 @@ def _carry_stdin(folder: str, opened: threading.Event) -> str:
     """
     path = os.path.join(folder, "stdin")
     os.mkfifo(path, 0o600)
+    # Two signals at once may both be taken by another thread than the one that waits, which
+    # would not wake up: only that one may take them.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     threading.Thread(target=_carry, args=(path, opened), daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return path
 
 

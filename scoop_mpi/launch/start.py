@@ -14,10 +14,11 @@ from ..job import Settings
 from ..log import logger, speak_plainly
 from ..messages import ROOT
 from ..program import Program
-from ..surroundings import set_pythonpath
+from ..surroundings import set_home, set_pythonpath
 from . import process
 from .allocation import find_allocation
 from .command import Command, Request, build, prolog_command, shown
+from .interpreter import interpreter_flags
 from .launchers import Choice, choose
 from .library import loaded_library
 from .named import check_names, cores_of, named_hosts
@@ -42,6 +43,8 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     Raises:
         LaunchError: something keeps it from starting; nothing has been.
     """
+    process.plug_streams()
+    set_home()
     speak_plainly()
     for note in options.notes:
         logger.warning("%s", note)
@@ -64,19 +67,17 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
         lambda names: cores_of(names, choice, _request(options, ()), options.dry_run),
     )
     _tell(choice, plan)
-    arguments = ("-m", "scoop_mpi", *settings.arguments())
-    if program is not None:
-        arguments += program_arguments(program)
+    arguments, carried = rank_arguments(settings, program)
     stdin = _stdin(choice, plan, settings)
     stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
     if options.dry_run:
-        request = _request(options, arguments, {}, stdin_to)
+        request = _request(options, arguments, carried, stdin_to)
         command = build(choice, plan, request, os.environ, "./HOSTS")
         print(describe(choice, plan, command, "./HOSTS"))
         return 0
 
     def build_command(host_file: str, variables: dict[str, str]) -> Command:
-        request = _request(options, arguments, variables, stdin_to)
+        request = _request(options, arguments, {**carried, **variables}, stdin_to)
         command = build(choice, plan, request, os.environ, host_file)
         logger.info("command:\n%s", shown(command, host_file))
         return command
@@ -91,6 +92,18 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
                      "a question, and is %s there as well?", choice.launcher.name, other,
                      options.python or sys.executable)
     return exit_code
+
+
+def rank_arguments(
+    settings: Settings, program: Program | None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """What follows ``python`` on every rank, and variables for it.
+
+    Args:
+        program: None: the pool is checked.
+    """
+    own, variables = ((), {}) if program is None else program_arguments(program)
+    return (*interpreter_flags(), "-m", "scoop_mpi", *settings.arguments(), *own), variables
 
 
 def _stdin(choice: Choice, plan: Plan, settings: Settings) -> Stdin:
@@ -123,6 +136,10 @@ def _prepare(options: Options, settings: Settings, program: Program | None) -> N
     elif options.path:
         raise LaunchError(f"--path {options.path}: no such directory")
     if options.pythonpath is not None:
+        if sys.flags.ignore_environment:
+            flag = "-I" if sys.flags.isolated else "-E"
+            raise LaunchError(f"--pythonpath: python {flag} takes no notice of PYTHONPATH; leave "
+                              "out one of them")
         set_pythonpath(options.pythonpath)
     if options.ssh and shutil.which(options.ssh) is None:
         raise LaunchError(f"--ssh-executable {options.ssh}: there is no such program")

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from ..errors import LaunchError
 from ..program import Program
 from .command import prolog_command
+from .interpreter import interpreter_flags
 from .launchers import named_launcher
 from .options import Options, count, make_parser, options_of, parse, split
 
@@ -162,8 +163,8 @@ def submit(arguments: Sequence[str]) -> int:
         found.output, found.pe, tuple(found.directive),
     )
     scheduler = SCHEDULERS[kind]
-    command = [options.python or sys.executable, "-m", "scoop_mpi", "-n", str(found.n),
-               *passed_on, *program]
+    command = [options.python or sys.executable, *interpreter_flags(), "-m", "scoop_mpi",
+               "-n", str(found.n), *passed_on, *program]
     template = _template("slurm_srun" if by_srun else kind)
     script = fill(template, scheduler, job, found.setup, shlex.join(command))
     if found.dry_run:

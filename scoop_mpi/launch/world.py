@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sys
@@ -41,8 +42,21 @@ STDIN_BY_LAUNCHER = "-"
 TERMINAL_VARIABLE = "SCOOP_MPI_TERMINAL"
 """Set by our own launcher: the terminal at which the root's prompt is to appear."""
 ROOT_PID_VARIABLE = "SCOOP_MPI_ROOT_PID"
-"""Set by our own launcher: the file into which the root then writes its process id."""
+"""Set by our own launcher: the file into which a root on its host writes its process id."""
+ARGUMENTS_VARIABLE = "SCOOP_MPI_ARGUMENTS_"
+"""Beginning of the variables in which our own launcher sends very many arguments."""
 
+
+_IDENTITY = ("PMI_", "PMIX_", "HYDI_", "HYDRA_CONTROL_", "MPI_LOCAL", "OMPI_", "PRTE_",
+             "MV2_COMM_WORLD_", "JSM_NAMESPACE_")
+"""Beginnings of the variables by which launchers tell a process what it is in their job."""
+_SETTINGS = ("PMIX_MCA_", "OMPI_MCA_", "PRTE_MCA_", "OMPI_ALLOW_RUN_AS_ROOT", "PMIX_PREFIX",
+             "PRTE_PREFIX")
+"""Those that look alike and are the user's, or the site's: how MPI is to behave."""
+_NO_SETTINGS = ("OMPI_MCA_PREFIXES", "OMPI_MCA_cpu_type", "OMPI_MCA_initial_wdir",
+                "OMPI_MCA_num_procs")
+_DESCRIPTORS = ("PMI_FD", "HYDI_CONTROL_FD", "HYDRA_CONTROL_FD")
+"""Variables that name a descriptor on which the launcher is spoken to."""
 
 _told: dict[str, str] = {}
 
@@ -50,43 +64,52 @@ _told: dict[str, str] = {}
 def keep_to_ourselves() -> None:
     """On a rank: takes what our launcher said out of the environment.
 
-    A task may start another job, which must not take it for its own.
+    A task may start another job, which must not take it for its own. What other launchers
+    have said MPI itself needs at its start; it goes after that (:func:`forget_launcher`).
     """
     for name in (SIZE_VARIABLE, HOSTS_VARIABLE, STDIN_VARIABLE, TERMINAL_VARIABLE,
                  ROOT_PID_VARIABLE):
         if name in os.environ:
             _told[name] = os.environ.pop(name)
+    for name in [name for name in os.environ if name.startswith(ARGUMENTS_VARIABLE)]:
+        del os.environ[name]
+
+
+def forget_launcher() -> None:
+    """On a rank, when MPI has started: takes what its launcher said out of the environment.
+
+    What a task starts is no rank, and may use MPI itself: it would speak to the launcher in
+    this rank's place.
+    """
+    for name in list(os.environ):
+        setting = name.startswith(_SETTINGS) and name not in _NO_SETTINGS
+        if name.startswith(_IDENTITY) and not setting:
+            _told[name] = os.environ.pop(name)
+    for name in _DESCRIPTORS:
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            os.set_inheritable(int(told(name)), False)
+    # Some still say so (SLURM's): lets is_inherited see that children are no ranks.
+    os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"
 
 
 def told(name: str, environ: Mapping[str, str] = os.environ) -> str:
-    """What our launcher said under this name; empty: nothing."""
+    """What a launcher said under this name; empty: nothing."""
     return environ.get(name) or (_told.get(name, "") if environ is os.environ else "")
 
 
 def is_inherited(environ: Mapping[str, str] = os.environ) -> bool:
     """Are a launcher's variables those of a rank that has started this process?
 
-    So it is, if a task runs ``python -m scoop_mpi``: that is no rank. Another launcher in
-    between has set other values.
+    So it is in a step of SLURM, if a task runs ``python -m scoop_mpi``: that is no rank.
+    Another launcher in between has set other values.
     """
     pid, _, mark = environ.get(RANK_VARIABLE, "").partition(" ")
-    if not pid or pid == str(os.getpid()) or mark != _mark(environ):
-        return False
-    try:
-        os.fstat(int(environ.get("PMI_FD", "-1")))
-    except (OSError, ValueError):
-        return True
-    return False
+    return bool(pid) and pid != str(os.getpid()) and mark == _mark(environ)
 
 
 def has_rank_above(environ: Mapping[str, str] = os.environ) -> bool:
     """Has a rank started this process, or one that did?"""
     return bool(environ.get(RANK_VARIABLE))
-
-
-def mark_rank() -> None:
-    """Lets :func:`is_inherited` see, in child processes, that this one is a rank."""
-    os.environ[RANK_VARIABLE] = f"{os.getpid()} {_mark(os.environ)}"
 
 
 def _mark(environ: Mapping[str, str]) -> str:
@@ -219,22 +242,29 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         LaunchError: that terminal is out of reach.
     """
     if terminal := told(TERMINAL_VARIABLE, environ):
-        _take_terminal(terminal, told(ROOT_PID_VARIABLE, environ))
+        _take_terminal(terminal)
         return
     path = told(STDIN_VARIABLE, environ)
     if path == STDIN_BY_LAUNCHER:
         return
     if path and os.path.exists(path):
         _replace_stdin(os.open(path, os.O_RDONLY))
-    elif "MPI_LOCALNRANKS" in environ:
+    elif told("MPI_LOCALNRANKS", environ):
         leave_stdin()  # MPICH's mpiexec feeds rank 0 only; a read would never return
 
 
-def _take_terminal(path: str, pid_file: str) -> None:
-    try:
-        with open(pid_file + ".new", "w") as file:
+def announce_root(environ: Mapping[str, str] = os.environ) -> None:
+    """On the root: tells our launcher that Ctrl-C may come."""
+    path = told(ROOT_PID_VARIABLE, environ)
+    # Only if it is on this host.
+    if path and os.path.isdir(os.path.dirname(path)):
+        with open(path + ".new", "w") as file:
             file.write(str(os.getpid()))
-        os.replace(file.name, pid_file)  # never seen half written
+        os.replace(file.name, path)  # never seen half written
+
+
+def _take_terminal(path: str) -> None:
+    try:
         terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
         raise LaunchError(

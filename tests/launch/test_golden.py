@@ -60,9 +60,12 @@ LINES = [
     "--mpi-args '-verbose --tag \"a b\"' prog.py",
     "--pythonpath /home/user/other prog.py",
     "--python-interpreter /opt/other/bin/python prog.py",
+    "python -O -Werror -m scoop_mpi prog.py -x : =",
     "-n 2",
     "--hosts n2 n3 -- prog.py <input",  # the root is elsewhere
 ]
+FLAGS = []
+"""Those of the interpreter, at this moment."""
 HOSTFILE = "n1 2\nn[2-3] # as many as it has cores\n"
 
 
@@ -72,6 +75,7 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename="node1"))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(sys, "executable", "/opt/python/bin/python")
+    monkeypatch.setattr(start, "interpreter_flags", lambda: list(FLAGS))
     monkeypatch.setattr(start.shutil, "which", lambda name: name)
     monkeypatch.setattr(command, "PROLOG_SCRIPT", "/opt/scoop_mpi/launch/prolog.sh")
     monkeypatch.chdir(tmp_path)
@@ -93,15 +97,16 @@ def scheduler_environment(name):
 
 def command_text(choice, line, environ, read):
     """What ``--dry-run`` would show; for a line with input, what would be run."""
+    python, _, line = line.rpartition("-m scoop_mpi ")
+    FLAGS[:] = python.split()[1:]
     words, _, stdin = line.partition(" <")
     options, settings, program = parse(shlex.split(words))
     named, source = named_hosts(options)
     plan = make_plan(
         options.n, named, source, find_allocation(environ, read), choice.launcher.schedulers,
         CORES, lambda names: dict.fromkeys(names, 8))
-    arguments = ("-m", "scoop_mpi", *settings.arguments())
-    arguments += start.program_arguments(program) if program else ()
-    variables, stdin_to = {}, None
+    arguments, variables = start.rank_arguments(settings, program)
+    stdin_to = None
     if stdin and choice.launcher.stdin and not is_local(plan.host_of(1)):
         variables, stdin_to = {STDIN_VARIABLE: STDIN_BY_LAUNCHER}, 1
     request = start._request(options, arguments, variables, stdin_to)

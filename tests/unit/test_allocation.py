@@ -213,8 +213,8 @@ host_names = st.text("ab0.-é", min_size=1, max_size=4)
 
 
 @given(st.lists(host_names, min_size=1, max_size=30))
-def test_node_files_hold_a_line_for_each_slot(names):
-    for end in ("\n", "\r\n"):
+def test_node_files_hold_a_name_for_each_slot(names):
+    for end in ("\n", "\r\n", " ", "\t", " \n "):
         allocation = pbs({"PBS_NODEFILE": "F"}, {"F": end.join(names)}.__getitem__)
         assert allocation.slots == len(names)
         assert dict(allocation.hosts) == {name: names.count(name) for name in names}

@@ -4,7 +4,7 @@ import pytest
 
 from scoop_mpi.broker import Broker, BrokerState
 from scoop_mpi.messages import (
-    Chunk, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Offer, Rejected, Request,
+    Chunk, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Left, Offer, Rejected, Request,
     Results, Shutdown, Tasks,
 )
 
@@ -243,6 +243,36 @@ def test_a_failure_is_reported_once():
     broker.handle(2, Failure("first", 9))
     assert broker.handle(3, Failure("second", 8)) == []
     assert (broker.report, broker.exit_code) == ("first", 9)
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_the_program_leaves_on_all_ranks(drain):
+    broker = Broker(4)
+    assert broker.handle(2, Left("why")) == broker.handle(3, Left("why, too")) == []
+    assert broker.left == "why"
+    assert broker.handle(1, Finished(2, drain))
+    assert broker.handle(3, Left("late")) == []
+    assert (broker.report, broker.exit_code, broker.left) == ("", 2, "")
+
+
+def test_the_program_fails_on_all_ranks():
+    broker = Broker(4)
+    broker.handle(2, Left("why"))
+    assert broker.handle(1, Failure("traceback", 1)) == to_all(broker, Shutdown(1))
+    assert (broker.report, broker.left) == ("traceback", "")
+
+
+@pytest.mark.parametrize("goes_on", [
+    lambda broker: broker.handle(1, Offer()), lambda broker: broker.handle(1, Request((1,))),
+    lambda broker: broker.root_goes_on(),
+], ids=["offers", "asks", "in time"])
+def test_the_program_leaves_on_workers_only(goes_on):
+    broker = Broker(4)
+    broker.handle(3, Request((3,)))
+    broker.handle(2, Left("why"))
+    assert broker.handle(2, Request((2,))) == []
+    assert goes_on(broker) == to_all(broker, Shutdown(1))
+    assert (broker.report, broker.exit_code, broker.left) == ("why", 1, "")
 
 
 def test_a_failure_after_the_end_is_not_reported():

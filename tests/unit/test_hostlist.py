@@ -173,13 +173,33 @@ def test_hostfiles(text, hosts):
 
 
 @pytest.mark.parametrize("line", [
-    "a b", "a 2 3", "a -1", "a 2.5", "a 2x", "a: 4 x", "a ²", "a slots=x", "a slots=", "a:2 3",
-    "a slots=2 3", "a 99999999999",
+    "a b", "a -1", "a 2.5", "a 2x", "a x y", "a ²", "a slots=x", "a slots=", "a 99999999999",
 ])
 def test_a_bad_line_is_shown_with_its_number(line):
     with pytest.raises(LaunchError) as raised:
         parse_hostfile(f"good 2\n# comment\n{line}\nmore bad lines\n", "the/file")
     assert str(raised.value).startswith(f"the/file, line 3: {line!r} is not a host's name")
+
+
+@pytest.mark.parametrize("line, workers", [
+    ("a 2 3 4", 2), ("a X 2", 2), ("a:2 3", 2), ("a slots=2 3", 2), ("a x slots=4", 4),
+    ("a: 4 x", 4),
+])
+def test_of_further_words_the_first_number_counts(line, workers):
+    warnings = []
+    name = line.partition(" ")[0].removesuffix(":2")
+    assert parse_hostfile(f"good 2\n{line}", "F", warnings.append) == [("good", 2), (name, workers)]
+    [warning] = warnings
+    assert warning == (f"F, line 2: {line!r} says more than a host's name and its number of "
+                       f"workers; taking the first number, {workers}")
+
+
+def test_one_warning_of_many_lines():
+    warnings = []
+    hosts = parse_hostfile("a 1 x\nb 2 # y\nc 3 z\nd 4 5\n", "F", warnings.append)
+    assert hosts == [("a", 1), ("b", 2), ("c", 3), ("d", 4)]
+    [warning] = warnings
+    assert "line 1: 'a 1 x'" in warning and warning.endswith("(and 2 more such lines)")
 
 
 @pytest.mark.parametrize("line", ["a 0", "a:0", "a slots=0", "n[1-2] 00"])

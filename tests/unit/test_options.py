@@ -262,7 +262,7 @@ def test_help_shows_all_options_in_groups(capsys):
     assert request.value.code == 0
     out = capsys.readouterr().out
     for option in options_of(make_parser()):
-        assert (option in out) == (option != "--packed-arguments"), option  # not for people
+        assert (option in out) == (option != "--arguments"), option  # not for people
     for title in ("what to run:", "where to run it:", "how to start it:", "what it tells:",
                   "for programs of SCOOP:", "submit"):
         assert title in out

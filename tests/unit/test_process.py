@@ -17,6 +17,17 @@ from scoop_mpi.launch.world import (
 )
 
 
+@pytest.fixture(autouse=True)
+def dispositions():
+    """Signals do what they do at a terminal, also if the tests run under nohup or behind."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL,
+             signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs a shell script in place of a launcher; returns the exit code and what it wrote."""
@@ -57,12 +68,24 @@ def test_no_file_of_hosts(run):
     assert run("test -e $HOSTS || echo none")[1] == ["none"]
 
 
-def test_a_launcher_that_does_not_start(monkeypatch, tmp_path):
+@pytest.mark.parametrize("words, text", [
+    ([], "does not start: No such file"), (["x" * 200_000], "does not start: Argument list too"),
+])
+def test_a_launcher_that_does_not_start(monkeypatch, tmp_path, capfd, words, text):
     monkeypatch.setattr(sys, "stdin", None)
     before = signal.getsignal(signal.SIGINT)
     path = str(tmp_path / "absent")
-    with pytest.raises(LaunchError, match=f"{path} does not start: No such file"):
-        process.run(lambda host_file, variables: Command([path], {}, ""), Stdin.PIPE)
+
+    def start():
+        command = Command([path, *words], {}, "")
+        return process.run(lambda host_file, variables: command, Stdin.PIPE).exit_code
+
+    if words:  # found out before there is a guardian
+        with pytest.raises(LaunchError, match=f"{path} {text}"):
+            start()
+    else:
+        assert start() == 2
+        assert capfd.readouterr().err.startswith(f"scoop_mpi: {path} {text}")
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -121,7 +144,11 @@ def test_standard_input_that_no_launcher_can_send(run_with_stdin):
 
 @pytest.mark.parametrize("stdin", [Stdin.PIPE, Stdin.LAUNCHER, Stdin.NONE])
 def test_without_standard_input(run, stdin):
-    assert run(f"{VARIABLES}; cat", stdin=stdin)[1] == ["[] [] [/dev/null]"]
+    [line] = run(f"{VARIABLES}; cat", stdin=stdin)[1]
+    terminal, pid_file, pipe = line.split()
+    assert (terminal, pipe) == ("[]", "[/dev/null]")
+    # A root on another host cannot be sent signals.
+    assert pid_file.endswith("/root]") if stdin is Stdin.PIPE else pid_file == "[]"
 
 
 # -- at a terminal ---------------------------------------------------------
@@ -150,7 +177,8 @@ def test_the_root_gets_the_terminal(run, terminal):
 
 
 def test_without_a_prompt_nobody_gets_the_terminal(run, terminal):
-    assert run(VARIABLES)[1] == ["[] [] [/dev/null]"]
+    [line] = run(VARIABLES)[1]
+    assert line.startswith("[] ") and line.endswith(" [/dev/null]")
     assert terminal == []
 
 
@@ -169,52 +197,91 @@ def listening(monkeypatch, tmp_path):
         return before
 
     monkeypatch.setattr(process.signal, "signal", note)
-    outer = install(signal.SIGHUP, signal.SIG_DFL)  # ignored under nohup: not passed on then
-    yield f"until [ -e {path} ]; do sleep 0.01; done"
-    install(signal.SIGHUP, outer)
+    return f"until [ -e {path} ]; do sleep 0.01; done"
 
 
-INTERRUPT = """
-trap 'kill $waiting; exit 7' INT
-{before}
-kill -INT $PPID
-sleep 20 & waiting=$!
-wait
-"""
-
-
-def test_ctrl_c_at_a_prompt_goes_to_the_root(run, terminal, listening):
-    # There may be many: the job is not over.
-    before = f"echo $$ > ${ROOT_PID_VARIABLE}\n{listening}"
-    code, _ = run(INTERRUPT.format(before=before), stdin=Stdin.TERMINAL)
-    assert code == 7
+ROOT_LISTENS = f'echo $$ >"${ROOT_PID_VARIABLE}"'
+US = os.getpid()
 
 
 @pytest.mark.parametrize("stdin", [Stdin.PIPE, Stdin.TERMINAL])
-def test_ctrl_c_without_a_root_ends_the_job(run, terminal, listening, stdin):
-    code, _ = run(INTERRUPT.format(before=listening), stdin=stdin)
-    assert code == 130
-
-
-@pytest.mark.parametrize("name, code", [("INT", 130), ("TERM", 143), ("HUP", 129)])
-def test_signals_are_passed_on(run, listening, name, code):
-    found, lines = run(f"""
-trap 'echo {name}; kill $waiting; exit 0' {name}
-{listening}
-sleep 20 & waiting=$!
-kill -{name} $PPID
-wait""")
-    assert (found, lines) == (code, [name])
-
-
-def test_the_third_signal_kills(run, listening):
-    # A launcher that takes no notice.
+def test_ctrl_c_goes_to_a_root_that_listens(run, terminal, listening, stdin):
+    # What it makes of that, and its exit code, are its own affair.
     code, lines = run(f"""
-trap 'echo heard' INT
+trap 'echo heard; exit 7' INT
+trap 'exit 8' TERM
+{ROOT_LISTENS}
 {listening}
-while :; do kill -INT $PPID; sleep 0.05; done""")
-    assert code == 130
-    assert set(lines) == {"heard"}
+kill -INT {US}
+while :; do sleep 0.01; done""", stdin=stdin)
+    assert (code, lines) == (7, ["heard"])
+
+
+@pytest.mark.parametrize("stdin", [Stdin.PIPE, Stdin.TERMINAL])
+def test_ctrl_c_before_the_root_listens_ends_the_job(run, terminal, listening, stdin):
+    code, lines = run(f"""
+trap 'echo ended; exit 0' TERM
+{listening}
+kill -INT {US}
+while :; do sleep 0.01; done""", stdin=stdin)
+    assert (code, lines) == (130, ["ended"])
+
+
+# At a prompt there may be many.
+@pytest.mark.parametrize("stdin, code", [(Stdin.PIPE, 130), (Stdin.TERMINAL, 3)])
+def test_the_second_ctrl_c_ends_the_job(run, terminal, listening, stdin, code):
+    found, lines = run(f"""
+trap 'heard=x$heard; [ $heard != xxx ] || exit 3; kill -INT {US}' INT
+trap 'echo ended; exit 0' TERM
+{ROOT_LISTENS}
+{listening}
+kill -INT {US}
+while :; do sleep 0.01; done""", stdin=stdin)
+    assert (found, lines) == (code, ["ended"] if stdin is Stdin.PIPE else [])
+
+
+def test_ctrl_c_for_a_root_elsewhere_is_the_launchers_affair(run, listening):
+    code, lines = run(f"""
+trap 'echo heard; exit 0' INT
+{listening}
+kill -INT {US}
+while :; do sleep 0.01; done""", stdin=Stdin.NONE)
+    assert (code, lines) == (130, ["heard"])
+
+
+@pytest.mark.parametrize("stdin, signals, code", [
+    (Stdin.PIPE, ["TERM"], 143), (Stdin.PIPE, ["HUP"], 129),
+    (Stdin.PIPE, ["TERM", "INT", "HUP"], 143),
+    (Stdin.PIPE, ["INT", "INT"], 130), (Stdin.NONE, ["INT", "INT"], 130),
+])
+def test_a_launcher_that_takes_no_notice_is_killed(run, listening, signals, code, stdin):
+    kill = f"; sleep 0.05; kill -{{}} {US}".format
+    found, lines = run(f"""
+trap '' INT TERM HUP
+{listening}
+echo begun {"".join(map(kill, signals))}
+while :; do sleep 0.01; done""", stdin=stdin)
+    assert (found, lines) == (code, ["begun"])
+
+
+def test_two_signals_at_once_wake_us(monkeypatch, listening):
+    # The kernel may give both to a thread that carries standard input.
+    monkeypatch.setattr(process, "_has_stdin", lambda: True)
+
+    def build(host_file, variables):
+        program = f"import os, time; os.kill({US}, 2); os.kill({US}, 15); time.sleep(20)"
+        script = f"{listening}; exec {sys.executable} -I -S -c {program!r}"
+        return Command(["/bin/sh", "-c", script], variables, "")
+    for _ in range(10):
+        assert process.run(build, Stdin.PIPE).exit_code in (130, 143)
+
+
+def test_ignored_signals_stay_ignored(run, monkeypatch, tmp_path):
+    # Under nohup, or in the background of a shell.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    code, lines = run(f"kill -INT {US} $PPID $$; kill -HUP {US} $PPID $$; echo here; exit 4")
+    assert (code, lines) == (4, ["here"])
 
 
 def test_handlers_are_put_back(run):
@@ -242,8 +309,6 @@ def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
 
 
 def test_whether_the_root_started(monkeypatch):
-    monkeypatch.setattr(process, "_has_stdin", lambda: True)
-
     monkeypatch.setattr(process, "_has_stdin", lambda: True)
 
     def ended(script, stdin):

@@ -10,6 +10,7 @@ import pytest
 
 from scoop_mpi import LaunchError, context
 from scoop_mpi.codec import PROGRAM_MODULE
+from scoop_mpi.messages import Left
 from scoop_mpi.program import Program, shared_globals
 
 pytestmark = pytest.mark.usefixtures("interpreter")
@@ -321,7 +322,7 @@ def test_a_program_that_cannot_be_compiled_is_not_run(write):
 
 def test_workers_skip_the_main_guard(write):
     path = write("prog.py", "x = __name__\n" + GUARD + "    y = 1\n")
-    assert Program(path, args=("a",)).import_on_worker(3) == ""
+    assert Program(path, args=("a",)).import_on_worker(3) is None
     module = sys.modules[PROGRAM_MODULE]
     assert module.x == PROGRAM_MODULE
     assert not hasattr(module, "y")
@@ -338,7 +339,7 @@ def test_workers_answer_to_both_names(write):
 
 def test_a_program_that_fails_on_a_worker(write):
     path = write("prog.py", "x = 1\nraise ValueError('on the worker')\n")
-    text = Program(path).import_on_worker(3)
+    text = Program(path).import_on_worker(3).text
     assert "worker 3" in text
     assert "failed" in text
     assert f'File "{path}", line 2' in text
@@ -347,16 +348,53 @@ def test_a_program_that_fails_on_a_worker(write):
 
 
 def test_a_program_that_exits_on_a_worker(write):
-    text = Program(write("prog.py", "import sys\nsys.exit(3)\n")).import_on_worker(3)
+    text = Program(write("prog.py", "import sys\nsys.exit(3)\n")).import_on_worker(3).text
     assert "exited" in text
     assert "if __name__ == '__main__':" in text
+
+
+LEAVES = """
+import os, sys
+print("usage: prog.py NAME")
+os.write(1, b"from below\\n")
+print("NAME is missing", file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def import_it(write, monkeypatch, capfd):
+    """Imports a program as a worker does: the outcome, and what was written meanwhile."""
+    def import_it(text):
+        # pytest's own streams go past the descriptors.
+        for name, descriptor in (("stdout", 1), ("stderr", 2)):
+            monkeypatch.setattr(sys, name, open(descriptor, "w", closefd=False))
+        return Program(write("prog.py", text)).import_on_worker(3), capfd.readouterr()
+    return import_it
+
+
+@pytest.mark.parametrize("how", ["sys.exit(2)", "raise ValueError", "raise SystemExit", "1 / 0"])
+def test_a_program_that_leaves_on_a_worker_is_not_heard(import_it, how):
+    left, written = import_it(LEAVES + how)
+    assert isinstance(left, Left)
+    assert written == ("", "")
+    for line in ("usage: prog.py NAME", "from below", "NAME is missing"):
+        assert f"\n{line}\n" in left.text  # it would be, if the root did not leave as well
+
+
+def test_what_an_import_writes_is_shown(import_it, capfd):
+    left, (out, err) = import_it(LEAVES + "kept = sys.stderr\n")
+    assert left is None
+    assert sorted(out.splitlines()) == ["from below", "usage: prog.py NAME"]
+    assert err == "NAME is missing\n"
+    print("later", file=sys.modules[PROGRAM_MODULE].kept, flush=True)
+    assert capfd.readouterr().err == "later\n"
 
 
 def test_a_program_without_a_guard(write, monkeypatch):
     monkeypatch.setattr(context, "_scheduler", None)
     path = write("prog.py", "from scoop_mpi import futures\n"
                  "def f(): return list(futures.map(abs, [1]))\n\nf()\n")
-    text = Program(path).import_on_worker(3)
+    text = Program(path).import_on_worker(3).text
     assert "no main guard" in text
     assert "line 4: f()" in text
     assert text.rstrip().endswith("if __name__ == '__main__':")
@@ -366,14 +404,14 @@ def test_a_program_without_a_guard(write, monkeypatch):
 def test_a_verb_in_a_module_that_the_program_imports(write, monkeypatch):
     monkeypatch.setattr(context, "_scheduler", None)
     write("example_eager.py", "from scoop_mpi import futures\nfutures.submit(abs, 1)\n")
-    text = Program(write("prog.py", "import example_eager\n")).import_on_worker(3)
+    text = Program(write("prog.py", "import example_eager\n")).import_on_worker(3).text
     assert "no main guard" in text
     assert "line 1: import example_eager" in text
 
 
 def test_startup_on_a_worker(write):
     path = write("prog.py", "from scoop_mpi import futures\nx = futures.startup(print, 'no')\n")
-    assert Program(path).import_on_worker(3) == ""
+    assert Program(path).import_on_worker(3) is None
     assert sys.modules[PROGRAM_MODULE].x is None
 
 
@@ -426,7 +464,7 @@ def test_modules_in_the_working_directory_are_found_at_a_prompt(write, type_in):
 
 
 def test_a_worker_imports_no_program(write):
-    assert Program("", interactive=True).import_on_worker(3) == ""
+    assert Program("", interactive=True).import_on_worker(3) is None
     module = sys.modules[PROGRAM_MODULE]
     assert sys.modules["__main__"] is module
     assert module.__name__ == "__main__"
@@ -440,7 +478,7 @@ def test_a_worker_gets_no_prompt(write, monkeypatch, name):
     write("prog.py", "x = 1\n")
     write("example_module.py", "x = 1\n")
     program = Program(name, name != "prog.py", interactive=True)
-    assert program.import_on_worker(3) == ""
+    assert program.import_on_worker(3) is None
     assert sys.modules[PROGRAM_MODULE].x == 1
 
 

@@ -55,6 +55,7 @@ def started(monkeypatch, tmp_path):
                         lambda python: one.asked.append(python) or LIBRARY)
     monkeypatch.setattr(module, "choose", lambda library, launcher, executable: Choice(
         LAUNCHER, "/bin/x", library))
+    monkeypatch.setattr(module, "interpreter_flags", lambda: [])
     monkeypatch.setattr(module, "speak_plainly", lambda: None)
     monkeypatch.setattr(module.alias, "install", lambda: None)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2, 5})
@@ -114,19 +115,55 @@ def test_the_ranks_get_our_settings_and_none_of_our_options(started):
     (Program("prog.py", interactive=True), ("prog.py",)),
 ])
 def test_what_the_ranks_get_of_the_program(program, arguments):
-    assert program_arguments(program) == arguments
+    assert program_arguments(program) == (arguments, {})
 
 
 @pytest.mark.parametrize("args", [
-    ("a", ":", "b"), ("--map-by", "x"), ("-n", "7", "é", "\udcff", ""), ("--", "-x"),
+    ("a", ":", "b"), ("--map-by", "x"), ("=", "-x", "==a", "=-x", ":="),
+    ("-n", "7", "é", "\udcff", ""), ("--", "-x"),
 ])
 @pytest.mark.parametrize("program", [Program("prog.py"), Program("mod", True)])
 def test_what_launchers_must_not_read(program, args):
     """A ``:`` begins another program for them, and some rewrite what looks like theirs."""
     given = replace(program, args=args)
-    words = program_arguments(given)
-    assert not set(args[:-1]) & set(words) - {"-m"}
-    assert parse(words)[2] == given
+    words, variables = program_arguments(given)
+    own = words.index(program.name)
+    assert not any(word.startswith(("-", ":")) for word in words[own + 1:])
+    assert (parse(words)[2], variables) == (given, {})
+
+
+def test_the_ranks_get_the_flags_of_the_interpreter(started, monkeypatch):
+    monkeypatch.setattr(module, "interpreter_flags", lambda: ["-OO", "-X", "dev"])
+    start()
+    assert started.argv[3:-2] == [sys.executable, "-OO", "-X", "dev", "-m", "scoop_mpi"]
+
+
+@pytest.mark.parametrize("flag, options", [("-E", {}), ("-I", {"isolated": 1})])
+def test_pythonpath_and_an_interpreter_that_ignores_it(started, monkeypatch, flag, options):
+    flags = SimpleNamespace(**{"ignore_environment": 1, "isolated": 0, **options})
+    monkeypatch.setattr(sys, "flags", flags)
+    with pytest.raises(LaunchError, match=f"--pythonpath: python {flag} takes no notice"):
+        start("--pythonpath", "x")
+    assert started.commands == []
+    assert start() == 42
+
+
+def test_very_many_arguments(started, monkeypatch):
+    args = ("--verbose", *(f"/data/run-{number:05}.csv" for number in range(60_000)))
+    assert module.start(*parse(["prog.py", *args])) == 42
+    [command] = started.commands
+    for name, value in command.variables.items():
+        monkeypatch.setenv(name, value)
+    assert parse(command.argv[6:])[2] == Program("prog.py", False, args)
+    size = sum(map(len, [*command.argv, *command.variables.values()]))
+    assert size < sum(len(word) + 4 for word in args)
+
+
+def test_more_arguments_than_the_system_takes(started):
+    with pytest.raises(LaunchError, match=r"have [0-9,]+ bytes; a command of this system takes "
+                       r"[0-9,]+\. Put the arguments into a file"):
+        module.start(*parse(["prog.py", *["x" * 100_000] * 100]))
+    assert started.commands == []
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])

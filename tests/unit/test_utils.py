@@ -52,7 +52,7 @@ def test_a_hostfile(file, text, hosts):
 
 
 @pytest.mark.parametrize("line", [
-    "a b", "a 2 3", "a -1", "a 2.5", "a slots=x", "a 2x", "a: 4 x", "a ²",
+    "a b", "a x y", "a -1", "a 2.5", "a slots=x", "a 2x", "a ²",
 ])
 def test_a_bad_line_is_named(file, line):
     path = file(f"good 2\n# comment\n{line}\nmore bad lines\nand more\n")
@@ -63,6 +63,13 @@ def test_a_bad_line_is_named(file, line):
     assert repr(line) in str(raised.value)
     assert "\n" not in str(raised.value)
     assert raised.value.__cause__ is None
+
+
+def test_further_words_in_a_hostfile(file, capsys):
+    path = file("host3 2 3 4\nhost4 X 2\n")
+    assert utils.getHosts(filename=path) == [("host3", 2), ("host4", 2)]
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"{path}, line 1: 'host3 2 3 4' says more" in line
 
 
 def test_an_empty_hostfile(file):
@@ -172,8 +179,9 @@ def test_garbage_in_slurms_variables(monkeypatch, name, value):
 # -- PBS and SGE -----------------------------------------------------------
 
 
-def test_a_pbs_job(monkeypatch, file):
-    monkeypatch.setenv("PBS_NODEFILE", file("n1\nn1\nn2\nn1\n\nn3\n"))
+@pytest.mark.parametrize("text", ["n1\nn1\nn2\nn1\n\nn3\n", "n1 n1 n2 n1\tn3\n"])
+def test_a_pbs_job(monkeypatch, file, text):
+    monkeypatch.setenv("PBS_NODEFILE", file(text))
     assert utils.getEnv() == "PBS"
     assert utils.getHosts() == utils.getHostsFromPBS() == [("n1", 3), ("n2", 1), ("n3", 1)]
 
