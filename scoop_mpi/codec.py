@@ -148,7 +148,7 @@ class Codec:
     def definition(self, key: bytes, brought: dict[bytes, Definition], elsewhere: bool) -> Any:
         """What a key means here; rebuilds it if need be. The rest as in :meth:`loads`."""
         definitions = self.definitions
-        known = definitions.known(key)
+        known = definitions.use(key)
         if known is not None:
             copied = elsewhere and definitions.is_original(key)
             if not copied or isinstance(known, type):
