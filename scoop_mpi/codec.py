@@ -27,11 +27,10 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextvars import ContextVar
-from types import FunctionType
 from typing import Any
 
 from . import rebuild
-from .changes import is_named, stands_for_a_function
+from .changes import is_class, is_named
 from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
@@ -108,7 +107,7 @@ class Codec:
             if reference.plain:
                 return NotImplemented
             return find_reference, (reference.module, reference.path)
-        if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
+        if is_class(obj) and not obj.__flags__ & _HEAP_TYPE:
             return NotImplemented  # type(None) and its like, which pickle knows
         return resolve_definition, (self.define(obj, found, inside),)
 
@@ -188,7 +187,7 @@ def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:
 
 def _has_own_reducer(obj: Any) -> bool:
     """True for a class whose metaclass has told pickle how (those of DEAP's ``creator``)."""
-    return isinstance(obj, type) and type(obj) in copyreg.dispatch_table
+    return is_class(obj) and type(obj) in copyreg.dispatch_table
 
 
 class _Pickler(pickle.Pickler):
@@ -200,7 +199,7 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj):
+        if is_named(obj):
             if obj is find_reference:
                 return NotImplemented  # met as often as what it finds
             return self._codec.reduce(obj, self._found)
@@ -247,7 +246,7 @@ def _value_pickler() -> type[Any]:
             def _is_apart(self, obj: Any) -> bool:
                 """False for a function that is part of the definition in which it is met."""
                 return (
-                    not self._inside or isinstance(obj, type)
+                    not self._inside or is_class(obj)
                     or self._codec.definitions.key_of_rebuilt(obj) is not None
                     or self._codec.names.reference(obj) is not None
                 )

@@ -24,12 +24,15 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from .changes import PROGRAM, Changes, Noted, is_named, stands_for_a_function
+from .changes import (
+    PROGRAM, Changes, Noted, is_class, is_named, names_in, stands_for_a_function,
+)
 from .errors import ScoopError
+from .usercode import attribute
 
 PROGRAM_MODULE = "__scoop_main__"
 """Name under which workers import the program."""
@@ -83,8 +86,8 @@ class Names:
         self.due = False
         self._later = frozenset(later)
         for name, module in sys.modules.copy().items():
-            if isinstance(module, ModuleType) and name != PROGRAM_MODULE:
-                self._noted[name] = module.__dict__.copy()
+            if issubclass(type(module), ModuleType) and name != PROGRAM_MODULE:
+                self._noted[name] = names_in(module).copy()
         program = self._noted.setdefault(PROGRAM, {})
         for name in self._later.union(without):
             program.pop(name, None)
@@ -137,7 +140,7 @@ class Names:
     # -- where an object is ------------------------------------------------
 
     def _find_place(self, obj: Any) -> tuple[str, str] | None:
-        module, path = _module_of(obj), getattr(obj, "__qualname__", None)
+        module, path = _module_of(obj), attribute(obj, "__qualname__")
         if module and isinstance(path, str) and self._is_at(obj, module, path):
             return module, path
         if self._aliases is None:
@@ -153,7 +156,7 @@ class Names:
         if found is _NOTHING:
             if module in self._noted and not self._is_made_later(obj, module, top):
                 return False
-            found = _namespace(module).get(top, _NOTHING)
+            found = names_in(sys.modules.get(module)).get(top, _NOTHING)
         for name in rest:
             found = self._changes.attribute_as_made(found, name, _NOTHING)
         return found is obj
@@ -162,20 +165,20 @@ class Names:
         """True if ``module`` itself may have made the object since; every rank's will."""
         if module == PROGRAM:
             return top in self._later
-        functions = vars(obj).values() if isinstance(obj, type) else (obj,)
-        namespace = _namespace(module)
-        return any(isinstance(one, FunctionType) and one.__globals__ is namespace
+        functions = vars(obj).values() if is_class(obj) else (obj,)
+        namespace = names_in(sys.modules.get(module))
+        return any(type(one) is FunctionType and one.__globals__ is namespace
                    for one in functions)
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
         """True if pickle finds the object by itself, here and there."""
         if module == PROGRAM or not self._is_everywhere(module) or stands_for_a_function(obj):
             return False
-        if (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)) != (module, path):
+        if (attribute(obj, "__module__"), attribute(obj, "__qualname__")) != (module, path):
             return False
         found: Any = sys.modules.get(module)
         for name in path.split("."):
-            found = getattr(found, name, _NOTHING)
+            found = attribute(found, name, _NOTHING)
         return found is obj
 
     def _is_everywhere(self, module: str) -> bool:
@@ -192,7 +195,7 @@ class Names:
                 continue  # as it is on every rank
             for name, value in self._noted.get(module, {}).items():
                 if is_named(value) and (module, name) not in self._by_value:
-                    path = getattr(value, "__qualname__", None)
+                    path = attribute(value, "__qualname__")
                     own = _module_of(value)
                     if not own or not isinstance(path, str) or not self._is_at(value, own, path):
                         aliases.setdefault(id(value), (value, module, name))
@@ -200,11 +203,7 @@ class Names:
 
 
 def _module_of(obj: Any) -> str | None:
-    module = getattr(obj, "__module__", None)
-    if module == PROGRAM_MODULE:
-        return PROGRAM
-    return module if isinstance(module, str) else None
-
-
-def _namespace(module: str) -> Mapping[str, Any]:
-    return getattr(sys.modules.get(module), "__dict__", {})
+    module = attribute(obj, "__module__")
+    if not isinstance(module, str):
+        return None
+    return PROGRAM if module == PROGRAM_MODULE else module
