@@ -21,20 +21,23 @@ cloudpickle is imported when first needed; most programs never do.
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import pickle
 import sys
 import threading
 from collections.abc import Iterable
 from contextvars import ContextVar
+from types import FunctionType
 from typing import Any
 
 from . import rebuild
-from .changes import is_class, is_named
+from .changes import is_class, is_named, stands_for_a_function
 from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
 from .names import Names
+from .usercode import attribute
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
@@ -106,7 +109,8 @@ class Codec:
         if reference is not None:
             if reference.plain:
                 return NotImplemented
-            return find_reference, (reference.module, reference.path)
+            if reference.is_noted or self.definitions.key_of_rebuilt(obj) is None:
+                return find_reference, (reference.module, reference.path)
         if is_class(obj) and not obj.__flags__ & _HEAP_TYPE:
             return NotImplemented  # type(None) and its like, which pickle knows
         return resolve_definition, (self.define(obj, found, inside),)
@@ -199,7 +203,8 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        if is_named(obj):
+        kind = type(obj)  # not is_named: this is called for each object that travels
+        if kind is FunctionType or issubclass(kind, type) or stands_for_a_function(obj):
             if obj is find_reference:
                 return NotImplemented  # met as often as what it finds
             return self._codec.reduce(obj, self._found)
@@ -235,6 +240,8 @@ def _value_pickler() -> type[Any]:
                     return self._reduce_named(obj)
                 if isinstance(obj, io.BufferedReader):
                     return rebuild.reduce_file(obj)
+                if type(obj) is functools.cached_property:
+                    return rebuild.reduce_cached_property(obj)
                 return super().reducer_override(obj)
 
             def _reduce_named(self, obj: Any) -> Any:
@@ -258,8 +265,8 @@ def _value_pickler() -> type[Any]:
                     return rebuild.reduce_dispatch(obj)
                 if _has_own_reducer(obj):
                     return NotImplemented
-                module = sys.modules.get(obj.__module__ or "")
-                name = getattr(module, "__name__", None)
+                module = sys.modules.get(attribute(obj, "__module__", ""))
+                name = attribute(module, "__name__")
                 if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():
                     return super().reducer_override(obj)
                 with forcing:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from enum import Enum
+from types import FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from greenlet import GreenletExit
@@ -60,6 +61,8 @@ class Waiter(Protocol):
 
 def name_of(func: Callable[..., Any]) -> str:
     """A readable name for any callable; also the key of its time estimate."""
+    if type(func) is FunctionType:
+        return func.__qualname__
     name = attribute(func, "__qualname__")
     if isinstance(name, str):
         return name

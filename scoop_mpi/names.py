@@ -22,6 +22,7 @@ a lock in a closure, or two equal functions, leave that without an answer.
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import sys
 from collections.abc import Iterable
@@ -56,10 +57,14 @@ class MissingName(ScoopError):
 
 
 class Reference(NamedTuple):
-    """Where every rank finds an object. ``plain``: so does pickle by itself."""
+    """Where every rank finds an object.
+
+    ``is_noted``: it is there for good. ``plain``: pickle finds it by itself.
+    """
 
     module: str
     path: str
+    is_noted: bool
     plain: bool
 
 
@@ -105,8 +110,10 @@ class Names:
         found = self._find_place(obj)
         if found is None or self._changes.is_changed(obj):
             return None
-        reference = Reference(*found, plain=self._is_plain(obj, *found))
-        if reference.module in self._noted:
+        module, path = found
+        is_noted = path.partition(".")[0] in self._noted.get(module, {})
+        reference = Reference(module, path, is_noted, plain=self._is_plain(obj, *found))
+        if is_noted:
             self._known[id(obj)] = obj, reference
         return reference
 
@@ -172,7 +179,9 @@ class Names:
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
         """True if pickle finds the object by itself, here and there."""
-        if module == PROGRAM or not self._is_everywhere(module) or stands_for_a_function(obj):
+        if module == PROGRAM or not self._is_everywhere(module, path):
+            return False
+        if stands_for_a_function(obj) or type(obj) in copyreg.dispatch_table:
             return False
         if (attribute(obj, "__module__"), attribute(obj, "__qualname__")) != (module, path):
             return False
@@ -181,11 +190,11 @@ class Names:
             found = attribute(found, name, _NOTHING)
         return found is obj
 
-    def _is_everywhere(self, module: str) -> bool:
-        """True if no receiver can lack what ``module`` has; True also if nothing is noted."""
-        top = module.partition(".")[0]
-        return (module in self._noted or not self._noted or top == _OURS
-                or top in sys.stdlib_module_names)
+    def _is_everywhere(self, module: str, path: str) -> bool:
+        """True if no receiver can lack what is there; True also if nothing is noted."""
+        package = module.partition(".")[0]
+        return (path.partition(".")[0] in self._noted.get(module, {}) or not self._noted
+                or package == _OURS or package in sys.stdlib_module_names)
 
     def _list_aliases(self) -> dict[int, tuple[Any, str, str]]:
         """Objects that are noted, but not under the names that they bear."""
