@@ -9,6 +9,9 @@ not installed (its own ones). Changed is
     another function or class; to any depth.
 
 Other attributes and variables are state, which belongs to each rank.
+
+All that modules have is looked at, proxies and lazy objects too. So their types are asked for
+by ``type``, not by ``isinstance``, and attributes by :func:`usercode.attribute`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+from .usercode import attribute
 
 PROGRAM = "__main__"
 """The program's name in references, on every rank."""
@@ -49,14 +54,31 @@ class _Uses(NamedTuple):
 def stands_for_a_function(obj: Any) -> bool:
     """True for what a decorator has put in a function's place (``functools.update_wrapper``)."""
     return (
-        callable(obj) and not isinstance(obj, MethodType)
-        and ("__wrapped__" in getattr(obj, "__dict__", ()) or hasattr(type(obj), "__wrapped__"))
+        callable(obj) and type(obj) is not MethodType
+        and (_has_wrapped(attribute(obj, "__dict__")) or hasattr(type(obj), "__wrapped__"))
     )
+
+
+def _has_wrapped(namespace: Any) -> bool:
+    return isinstance(namespace, dict) and "__wrapped__" in namespace
+
+
+def is_class(obj: object) -> bool:
+    """True for a class, whatever it says of itself."""
+    return issubclass(type(obj), type)
 
 
 def is_named(obj: object) -> bool:
     """True for what travels by reference if it can: functions and classes."""
-    return isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj)
+    return type(obj) is FunctionType or is_class(obj) or stands_for_a_function(obj)
+
+
+def names_in(module: object) -> dict[str, Any]:
+    """A module's variables; a lazy module stays lazy. None of what is no module."""
+    if not issubclass(type(module), ModuleType):
+        return {}
+    names: dict[str, Any] = ModuleType.__getattribute__(cast("ModuleType", module), "__dict__")
+    return names
 
 
 class Changes:
@@ -70,7 +92,7 @@ class Changes:
         self._noted = {name: names for name, names in noted.items() if _is_own(name)}
         self._made: dict[int, _Made] = {}
         self._uses: dict[int, _Uses] = {}
-        self._program = vars(sys.modules[PROGRAM]) if PROGRAM in noted else {}
+        self._program = names_in(sys.modules.get(PROGRAM)) if PROGRAM in noted else {}
         for names in self._noted.values():
             for value in names.values():
                 self._note(value)
@@ -84,7 +106,7 @@ class Changes:
         if uses is None or uses.obj is not obj:
             if id(obj) not in self._made:
                 # A method that the program has put into somebody else's class?
-                return isinstance(obj, type) and self._has_method_of_program(obj)
+                return is_class(obj) and self._has_method_of_program(obj)
             uses = self._uses[id(obj)] = self._list_uses(obj)
         for names, name, meant in uses.names:
             now = names.get(name)
@@ -97,39 +119,39 @@ class Changes:
         made = self._made.get(id(obj))
         if made is not None and name in made.namespace:
             found = made.namespace[name]
-            return found.__func__ if isinstance(found, staticmethod) else found
-        return getattr(obj, name, default)
+            return found.__func__ if type(found) is staticmethod else found
+        return attribute(obj, name, default)
 
     # -- what was made -----------------------------------------------------
 
     def _note(self, obj: Any, foreign: bool = False) -> None:
         if id(obj) in self._made or not (foreign or self._is_of_own(obj)):
             return
-        if isinstance(obj, type):
-            self._made[id(obj)] = _Made(obj, _parts(obj), dict(vars(obj)))
-            for value in vars(obj).values():
-                if isinstance(value, type):
+        if is_class(obj):
+            self._made[id(obj)] = _Made(obj, _parts(obj), dict(_namespace(obj)))
+            for value in _namespace(obj).values():
+                if is_class(value):
                     self._note(value)
-        elif isinstance(obj, FunctionType) or stands_for_a_function(obj):
+        elif is_named(obj):
             self._made[id(obj)] = _Made(obj, _parts(obj), {})
 
     def _classes_of_libraries(self, noted: Noted) -> Iterator[type]:
         for name, names in noted.items():
             if name not in self._noted and name.partition(".")[0] not in sys.stdlib_module_names:
                 for value in names.values():
-                    if isinstance(value, type) and value.__module__ == name:
+                    if is_class(value) and attribute(value, "__module__") == name:
                         yield value
 
     def _is_of_own(self, obj: Any) -> bool:
-        module = getattr(obj, "__module__", None)
-        if isinstance(obj, FunctionType) and obj.__globals__.get("__name__") in self._noted:
+        module = attribute(obj, "__module__")
+        if type(obj) is FunctionType and obj.__globals__.get("__name__") in self._noted:
             return True
-        return module in self._noted
+        return isinstance(module, str) and module in self._noted
 
     def _has_method_of_program(self, cls: type) -> bool:
         program = self._program
         return any(type(one) is FunctionType and one.__globals__ is program
-                   for one in vars(cls).values()) and cls.__module__ != PROGRAM
+                   for one in _namespace(cls).values()) and attribute(cls, "__module__") != PROGRAM
 
     # -- what it uses ------------------------------------------------------
 
@@ -149,12 +171,12 @@ class Changes:
 
     def _used_by_name(self, obj: Any, uses: _Uses) -> Iterator[Any]:
         """Functions and classes of own modules that a function mentions."""
-        if not isinstance(obj, FunctionType):
+        if type(obj) is not FunctionType:
             return
         mentioned = set(_names_in(obj.__code__))
         places = [obj.__globals__]
-        places += [vars(one) for name in mentioned
-                   if isinstance(one := obj.__globals__.get(name), ModuleType)]
+        places += [names_in(one) for name in mentioned if (one := obj.__globals__.get(name))
+                   is not None and issubclass(type(one), ModuleType)]
         for place in places:
             noted = self._noted.get(place.get("__name__", ""))
             if noted is None:
@@ -170,7 +192,7 @@ def _is_own(module: str) -> bool:
     """Is it the program, or a module that is not installed?"""
     if module == PROGRAM:
         return True
-    file = getattr(sys.modules.get(module), "__file__", None)
+    file = names_in(sys.modules.get(module)).get("__file__")
     own_package = __name__.partition(".")[0]
     return (isinstance(file, str) and not file.startswith(_INSTALLED)
             and module.partition(".")[0] != own_package)
@@ -178,16 +200,16 @@ def _is_own(module: str) -> bool:
 
 def _parts_used(obj: Any) -> Iterator[Any]:
     """Functions and classes inside of one: methods, bases, what is wrapped or closed over."""
-    if isinstance(obj, type):
-        yield from obj.__bases__
-        for value in vars(obj).values():
-            if isinstance(value, property):
+    if is_class(obj):
+        yield from attribute(obj, "__bases__", ())
+        for value in _namespace(obj).values():
+            if issubclass(type(value), property):
                 yield from (one for one in (value.fget, value.fset, value.fdel) if one)
             elif is_named(value):
                 yield value
-            elif isinstance(value, (staticmethod, classmethod)):
+            elif issubclass(type(value), (staticmethod, classmethod)):
                 yield value.__func__
-    elif isinstance(obj, FunctionType):
+    elif type(obj) is FunctionType:
         for cell in obj.__closure__ or ():
             try:
                 value = cell.cell_contents
@@ -195,7 +217,7 @@ def _parts_used(obj: Any) -> Iterator[Any]:
                 continue  # not bound yet
             if is_named(value):
                 yield value
-    wrapped = getattr(obj, "__wrapped__", None)
+    wrapped = attribute(obj, "__wrapped__")
     if wrapped is not None and is_named(wrapped):
         yield wrapped
 
@@ -207,19 +229,25 @@ def _names_in(code: CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
+def _namespace(cls: Any) -> Mapping[str, Any]:
+    """A class's own attributes."""
+    namespace: Mapping[str, Any] = type.__dict__["__dict__"].__get__(cls)
+    return namespace
+
+
 def _parts(obj: Any) -> tuple[int, ...]:
-    if isinstance(obj, FunctionType):
+    if type(obj) is FunctionType:
         return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
-    return tuple(map(id, vars(obj).values())) if isinstance(obj, type) else ()
+    return tuple(map(id, _namespace(obj).values())) if is_class(obj) else ()
 
 
 def _differs(made: _Made) -> bool:
     obj = made.obj
     if _parts(obj) == made.parts:
         return False
-    return not isinstance(obj, type) or _methods(vars(obj)) != _methods(made.namespace)
+    return not is_class(obj) or _methods(_namespace(obj)) != _methods(made.namespace)
 
 
 def _methods(namespace: Mapping[str, Any]) -> dict[str, int]:
     return {name: id(value) for name, value in namespace.items()
-            if isinstance(value, _METHODS) or stands_for_a_function(value)}
+            if issubclass(type(value), _METHODS) or stands_for_a_function(value)}

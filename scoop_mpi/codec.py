@@ -21,6 +21,7 @@ cloudpickle is imported when first needed; most programs never do.
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import pickle
 import sys
@@ -31,11 +32,12 @@ from types import FunctionType
 from typing import Any
 
 from . import rebuild
-from .changes import is_named, stands_for_a_function
+from .changes import is_class, is_named, stands_for_a_function
 from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
 from .names import Names
+from .usercode import attribute
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
@@ -107,8 +109,9 @@ class Codec:
         if reference is not None:
             if reference.plain:
                 return NotImplemented
-            return find_reference, (reference.module, reference.path)
-        if isinstance(obj, type) and not obj.__flags__ & _HEAP_TYPE:
+            if reference.is_noted or self.definitions.key_of_rebuilt(obj) is None:
+                return find_reference, (reference.module, reference.path)
+        if is_class(obj) and not obj.__flags__ & _HEAP_TYPE:
             return NotImplemented  # type(None) and its like, which pickle knows
         return resolve_definition, (self.define(obj, found, inside),)
 
@@ -148,7 +151,7 @@ class Codec:
     def definition(self, key: bytes, brought: dict[bytes, Definition], elsewhere: bool) -> Any:
         """What a key means here; rebuilds it if need be. The rest as in :meth:`loads`."""
         definitions = self.definitions
-        known = definitions.known(key)
+        known = definitions.use(key)
         if known is not None:
             copied = elsewhere and definitions.is_original(key)
             if not copied or isinstance(known, type):
@@ -188,7 +191,7 @@ def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:
 
 def _has_own_reducer(obj: Any) -> bool:
     """True for a class whose metaclass has told pickle how (those of DEAP's ``creator``)."""
-    return isinstance(obj, type) and type(obj) in copyreg.dispatch_table
+    return is_class(obj) and type(obj) in copyreg.dispatch_table
 
 
 class _Pickler(pickle.Pickler):
@@ -200,7 +203,8 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        if isinstance(obj, (FunctionType, type)) or stands_for_a_function(obj):
+        kind = type(obj)  # not is_named: this is called for each object that travels
+        if kind is FunctionType or issubclass(kind, type) or stands_for_a_function(obj):
             if obj is find_reference:
                 return NotImplemented  # met as often as what it finds
             return self._codec.reduce(obj, self._found)
@@ -236,6 +240,8 @@ def _value_pickler() -> type[Any]:
                     return self._reduce_named(obj)
                 if isinstance(obj, io.BufferedReader):
                     return rebuild.reduce_file(obj)
+                if type(obj) is functools.cached_property:
+                    return rebuild.reduce_cached_property(obj)
                 return super().reducer_override(obj)
 
             def _reduce_named(self, obj: Any) -> Any:
@@ -247,7 +253,7 @@ def _value_pickler() -> type[Any]:
             def _is_apart(self, obj: Any) -> bool:
                 """False for a function that is part of the definition in which it is met."""
                 return (
-                    not self._inside or isinstance(obj, type)
+                    not self._inside or is_class(obj)
                     or self._codec.definitions.key_of_rebuilt(obj) is not None
                     or self._codec.names.reference(obj) is not None
                 )
@@ -259,8 +265,8 @@ def _value_pickler() -> type[Any]:
                     return rebuild.reduce_dispatch(obj)
                 if _has_own_reducer(obj):
                     return NotImplemented
-                module = sys.modules.get(obj.__module__ or "")
-                name = getattr(module, "__name__", None)
+                module = sys.modules.get(attribute(obj, "__module__", ""))
+                name = attribute(module, "__name__")
                 if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():
                     return super().reducer_override(obj)
                 with forcing:

@@ -93,6 +93,13 @@ class Definitions:
         get = self._objects.get(key)
         return None if get is None else get()
 
+    def use(self, key: bytes) -> Any:
+        """The same; and what is used is kept."""
+        known = self.known(key)
+        if known is not None:
+            self.definition(key)
+        return known
+
     def is_original(self, key: bytes) -> bool:
         """Was it defined on this rank?"""
         return key in self._originals

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from enum import Enum
+from types import FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from greenlet import GreenletExit
@@ -28,6 +29,7 @@ from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
 from .context import here
 from .errors import NotPicklableError
 from .log import logger
+from .usercode import attempt, attribute
 
 T = TypeVar("T")
 
@@ -59,10 +61,12 @@ class Waiter(Protocol):
 
 def name_of(func: Callable[..., Any]) -> str:
     """A readable name for any callable; also the key of its time estimate."""
-    name = getattr(func, "__qualname__", None)
+    if type(func) is FunctionType:
+        return func.__qualname__
+    name = attribute(func, "__qualname__")
     if isinstance(name, str):
         return name
-    inner = getattr(func, "func", None)  # functools.partial
+    inner = attribute(func, "func")  # functools.partial
     return name_of(inner) if callable(inner) else type(func).__qualname__
 
 
@@ -180,7 +184,8 @@ class Future(ScoopAttributes, Generic[T]):
         """Calls ``fn(future)`` when the future is done.
 
         Callbacks run in the order they were added, at once if the future is done
-        already. An ``Exception`` in one is logged and ignored.
+        already. Whatever one raises is logged and ignored: nobody called it who could take
+        it, so ``SystemExit`` does not end the program, nor a task that happens to run.
 
         Args:
             inCallbackType: ``CallbackType.standard``: on this worker;
@@ -292,8 +297,6 @@ class _Callback:
         self.travels = False
 
     def notify(self, future: Future[Any]) -> None:
-        try:
-            self.entry.func(future)
-        except Exception as error:
-            forks.end_if_forked(error)
-            logger.exception("exception calling callback for %r", future)
+        _, error = attempt(self.entry.func, future)
+        if error is not None:
+            logger.error("exception calling callback for %r", future, exc_info=error)

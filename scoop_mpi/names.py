@@ -22,14 +22,18 @@ a lock in a closure, or two equal functions, leave that without an answer.
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from .changes import PROGRAM, Changes, Noted, is_named, stands_for_a_function
+from .changes import (
+    PROGRAM, Changes, Noted, is_class, is_named, names_in, stands_for_a_function,
+)
 from .errors import ScoopError
+from .usercode import attribute
 
 PROGRAM_MODULE = "__scoop_main__"
 """Name that the program has while workers import it (``renaming``)."""
@@ -54,10 +58,14 @@ class MissingName(ScoopError):
 
 
 class Reference(NamedTuple):
-    """Where every rank finds an object. ``plain``: so does pickle by itself."""
+    """Where every rank finds an object.
+
+    ``is_noted``: it is there for good. ``plain``: pickle finds it by itself.
+    """
 
     module: str
     path: str
+    is_noted: bool
     plain: bool
 
 
@@ -84,8 +92,8 @@ class Names:
         self.due = False
         self._later = frozenset(later)
         for name, module in sys.modules.copy().items():
-            if isinstance(module, ModuleType) and name not in _OTHER_NAMES:
-                self._noted[name] = module.__dict__.copy()
+            if issubclass(type(module), ModuleType) and name not in _OTHER_NAMES:
+                self._noted[name] = names_in(module).copy()
         program = self._noted.setdefault(PROGRAM, {})
         for name in self._later.union(without):
             program.pop(name, None)
@@ -103,8 +111,10 @@ class Names:
         found = self._find_place(obj)
         if found is None or self._changes.is_changed(obj):
             return None
-        reference = Reference(*found, plain=self._is_plain(obj, *found))
-        if reference.module in self._noted:
+        module, path = found
+        is_noted = path.partition(".")[0] in self._noted.get(module, {})
+        reference = Reference(module, path, is_noted, plain=self._is_plain(obj, *found))
+        if is_noted:
             self._known[id(obj)] = obj, reference
         return reference
 
@@ -138,7 +148,7 @@ class Names:
     # -- where an object is ------------------------------------------------
 
     def _find_place(self, obj: Any) -> tuple[str, str] | None:
-        module, path = _module_of(obj), getattr(obj, "__qualname__", None)
+        module, path = _module_of(obj), attribute(obj, "__qualname__")
         if module and isinstance(path, str) and self._is_at(obj, module, path):
             return module, path
         if self._aliases is None:
@@ -154,7 +164,7 @@ class Names:
         if found is _NOTHING:
             if module in self._noted and not self._is_made_later(obj, module, top):
                 return False
-            found = _namespace(module).get(top, _NOTHING)
+            found = names_in(sys.modules.get(module)).get(top, _NOTHING)
         for name in rest:
             found = self._changes.attribute_as_made(found, name, _NOTHING)
         return found is obj
@@ -163,27 +173,29 @@ class Names:
         """True if ``module`` itself may have made the object since; every rank's will."""
         if module == PROGRAM:
             return top in self._later
-        functions = vars(obj).values() if isinstance(obj, type) else (obj,)
-        namespace = _namespace(module)
-        return any(isinstance(one, FunctionType) and one.__globals__ is namespace
+        functions = vars(obj).values() if is_class(obj) else (obj,)
+        namespace = names_in(sys.modules.get(module))
+        return any(type(one) is FunctionType and one.__globals__ is namespace
                    for one in functions)
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
         """True if pickle finds the object by itself, here and there."""
-        if module == PROGRAM or not self._is_everywhere(module) or stands_for_a_function(obj):
+        if module == PROGRAM or not self._is_everywhere(module, path):
             return False
-        if (getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)) != (module, path):
+        if stands_for_a_function(obj) or type(obj) in copyreg.dispatch_table:
+            return False
+        if (attribute(obj, "__module__"), attribute(obj, "__qualname__")) != (module, path):
             return False
         found: Any = sys.modules.get(module)
         for name in path.split("."):
-            found = getattr(found, name, _NOTHING)
+            found = attribute(found, name, _NOTHING)
         return found is obj
 
-    def _is_everywhere(self, module: str) -> bool:
-        """True if no receiver can lack what ``module`` has; True also if nothing is noted."""
-        top = module.partition(".")[0]
-        return (module in self._noted or not self._noted or top == _OURS
-                or top in sys.stdlib_module_names)
+    def _is_everywhere(self, module: str, path: str) -> bool:
+        """True if no receiver can lack what is there; True also if nothing is noted."""
+        package = module.partition(".")[0]
+        return (path.partition(".")[0] in self._noted.get(module, {}) or not self._noted
+                or package == _OURS or package in sys.stdlib_module_names)
 
     def _list_aliases(self) -> dict[int, tuple[Any, str, str]]:
         """Objects that are noted, but not under the names that they bear."""
@@ -193,7 +205,7 @@ class Names:
                 continue  # as it is on every rank
             for name, value in self._noted.get(module, {}).items():
                 if is_named(value) and (module, name) not in self._by_value:
-                    path = getattr(value, "__qualname__", None)
+                    path = attribute(value, "__qualname__")
                     own = _module_of(value)
                     if not own or not isinstance(path, str) or not self._is_at(value, own, path):
                         aliases.setdefault(id(value), (value, module, name))
@@ -201,9 +213,5 @@ class Names:
 
 
 def _module_of(obj: Any) -> str | None:
-    module = getattr(obj, "__module__", None)
+    module = attribute(obj, "__module__")
     return module if isinstance(module, str) else None
-
-
-def _namespace(module: str) -> Mapping[str, Any]:
-    return getattr(sys.modules.get(module), "__dict__", {})

@@ -59,6 +59,22 @@ def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
     vars(obj).update(state)
 
 
+def reduce_cached_property(obj: Any) -> tuple[Any, ...]:
+    """A ``functools.cached_property``, which has a lock up to Python 3.11."""
+    return make_cached_property, (), (obj.func, obj.attrname), None, None, fill_cached_property
+
+
+def make_cached_property() -> Any:
+    """One without its function."""
+    return functools.cached_property(_unfilled)
+
+
+def fill_cached_property(obj: Any, state: tuple[Callable[..., Any], str | None]) -> None:
+    """Gives it its function."""
+    obj.func, obj.attrname = state
+    obj.__doc__ = obj.func.__doc__
+
+
 class _Filled:
     """Stands for a function that is not there yet."""
 
@@ -69,7 +85,7 @@ class _Filled:
 
 
 def _unfilled(*args: Any) -> None:
-    raise AssertionError("replaced by fill_dispatch")
+    raise AssertionError("not filled yet")
 
 
 def reduce_file(file: io.BufferedReader) -> tuple[Any, ...]:

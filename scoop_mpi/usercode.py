@@ -1,8 +1,9 @@
 """The one way to call user code that is no task: what it raises is a value here.
 
-Pickling, unpickling, ``repr`` and ``str`` call methods of the program's objects, in the
-middle of our own steps; so do callbacks. Whatever they raise, ``SystemExit`` included,
-belongs to the task or the call they were made for, and never ends the rank.
+Pickling, unpickling, ``repr``, ``str`` and even asking for an attribute call methods of the
+program's objects, in the middle of our own steps; so do callbacks. Whatever they raise,
+``SystemExit`` included, belongs to the task or the call they were made for, and never ends
+the rank.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ def attempt(
     if forks.stack:
         forks.end_if_forked()
     return value, None
+
+
+def attribute(obj: object, name: str, default: Any = None) -> Any:
+    """An attribute of any object; the default if there is none, or asking for it raises."""
+    found, error = attempt(getattr, obj, name, default)
+    return default if error is not None else found
 
 
 def shown(obj: object, how: Callable[[Any], str] = repr) -> str:

@@ -7,14 +7,15 @@ for it to do, and the task is that much longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
 from scoop_mpi import context
 from scoop_mpi.codec import Codec
-from scoop_mpi.messages import BROKER, ROOT, Finished, Goodbye, Message
+from scoop_mpi.definitions import Found
+from scoop_mpi.messages import BROKER, ROOT, Definition, Finished, Goodbye, Message
 from scoop_mpi.runtime import DONOR_NAP_MAX_S, DONOR_NAP_S
 from scoop_mpi.scheduler import Scheduler
 
@@ -31,18 +32,20 @@ class VirtualCodec(Codec):
         super().__init__()
         self._worker = worker
 
-    def dumps(self, obj: object, found: dict[bytes, bytes]) -> bytes:
+    def dumps(self, obj: object, found: Found) -> bytes:
         """See :class:`Codec`."""
         data = super().dumps(obj, found)
         costs = self._worker.pool.costs
         self._worker.spend(costs.dumps_s + len(data) * costs.dumps_byte_s)
         return data
 
-    def loads(self, data: bytes) -> Any:
+    def loads(
+        self, data: bytes, brought: Iterable[Definition] = (), elsewhere: bool = False
+    ) -> Any:
         """See :class:`Codec`."""
         costs = self._worker.pool.costs
         self._worker.spend(costs.loads_s + len(data) * costs.loads_byte_s)
-        return super().loads(data)
+        return super().loads(data, brought, elsewhere)
 
 
 class Worker(Rank):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +45,32 @@ def run(start: Callable[..., Job]) -> Callable[..., Finished]:
     return lambda *args, **options: start(*args, **options).finish()
 
 
-Look = Callable[[str, int, str], None]
+Look = Callable[..., None]
 
 
 @pytest.fixture(scope="session")
 def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
-    """Looks at the outcome of one check of a program: look(program, ranks, check).
+    """Looks at the outcome of one check of a program: look(program, ranks, check, *options).
 
-    The program runs once for each number of ranks, with all its checks.
+    The program runs once for each number of ranks, and for other options, with all its checks.
     """
-    reports: dict[tuple[str, int], tuple[dict[str, str], str]] = {}
+    reports: dict[tuple[str, ...], tuple[dict[str, str], str]] = {}
 
-    def look(program: str, ranks: int, check: str) -> None:
-        if (program, ranks) not in reports:
+    def look(program: str, ranks: int, check: str, *options: str) -> None:
+        key = program, str(ranks), *options
+        if key not in reports:
             folder = tmp_path_factory.mktemp(f"{Path(program).stem}-{ranks}-")
-            reports[program, ranks] = _report(program, ranks, folder)
-        outcomes, ending = reports[program, ranks]
+            reports[key] = _report(program, ranks, folder, options)
+        outcomes, ending = reports[key]
         assert check in outcomes, f"{check} has no outcome; the job: {ending}"
         assert not outcomes[check], outcomes[check]
 
     return look
 
 
-def _report(program: str, ranks: int, folder: Path) -> tuple[dict[str, str], str]:
+def _report(
+    program: str, ranks: int, folder: Path, options: Sequence[str]
+) -> tuple[dict[str, str], str]:
     """Runs a program of checks: what was wrong with each (empty: nothing), how it ended.
 
     A check in which the job ends is left out of a second run, and so on.
@@ -76,8 +79,8 @@ def _report(program: str, ranks: int, folder: Path) -> tuple[dict[str, str], str
     while True:
         file = folder / "report"
         file.write_text("")
-        args = [str(file), *outcomes]
-        job = Job(command_for(PROGRAMS / program, args, ranks, "mpirun"), cwd=folder,
+        first, *args = [*options, str(PROGRAMS / program), str(file), *outcomes]
+        job = Job(command_for(first, args, ranks, "mpirun"), cwd=folder,
                   environ=environment("mpirun", None), timeout=90)
         try:
             finished = job.finish()

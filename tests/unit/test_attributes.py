@@ -681,7 +681,7 @@ def test_universal_callbacks_of_a_task_that_nobody_could_rebuild(scheduler):
     scheduler.claim(future)
     future.state = SENT
     scheduler.trader.sent[future.number] = future
-    rejected = Rejected((future.number,), -1, 0, b"", "", "could not be rebuilt")
+    rejected = Rejected((future.number,), -1, 0, (), "", "", "could not be rebuilt")
     scheduler.trader._endpoint._answers.append((2, rejected))
     scheduler.look()
     assert isinstance(future.exceptionValue, NotPicklableError)

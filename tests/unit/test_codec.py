@@ -12,9 +12,10 @@ import types
 
 import pytest
 
-from scoop_mpi import codec as codec_module
+from scoop_mpi import definitions as definitions_module
 from scoop_mpi import messages
-from scoop_mpi.codec import PROGRAM_MODULE, Codec, MissingDefinition, pack, unpack
+from scoop_mpi.codec import Codec, MissingDefinition, pack, unpack
+from scoop_mpi.names import PROGRAM_MODULE, MissingName, Names
 
 PROGRAM = """
 class Shared:
@@ -42,7 +43,7 @@ if __name__ == "__main__":
         def double(self):
             return 2 * self.n
 """
-SHARED = frozenset({"Shared", "shared"})
+GUARDED = ("guarded", "helper", "Local")
 
 
 def module_level(n):
@@ -71,18 +72,28 @@ def send(obj, sender=None, receiver=None):
     """What arrives at another rank."""
     sender, receiver = sender or Codec(), receiver or Codec()
     data, found = dump(sender, obj)
-    receiver.learn(sender.news_for(2, found))
-    return receiver.loads(data)
+    return receiver.loads(data, sender.definitions.news_for(2, found))
 
 
 @pytest.fixture
 def program(monkeypatch):
-    """The program as the root has it, under both of its names."""
+    """The program as the root has it, under both of its names; its codec is noted.
+
+    (Here all of it has run before that, so what is under the guard is left out by name.)
+    """
     module = types.ModuleType("__main__")
     exec(PROGRAM, module.__dict__)
     monkeypatch.setitem(sys.modules, "__main__", module)
     monkeypatch.setitem(sys.modules, PROGRAM_MODULE, module)
+    module.codec = noted(without=GUARDED)
     return module
+
+
+def noted(**options):
+    """The codec of a rank that has noted what all modules have."""
+    names = Names()
+    names.freeze(**options)
+    return Codec(names)
 
 
 @pytest.fixture
@@ -93,6 +104,7 @@ def worker(program, monkeypatch):
         exec(PROGRAM, module.__dict__)
         monkeypatch.setitem(sys.modules, "__main__", module)
         monkeypatch.setitem(sys.modules, PROGRAM_MODULE, module)
+        module.codec = noted()
         return module
     return become
 
@@ -159,11 +171,10 @@ def test_partials_of_importable_functions():
 
 
 def test_functions_of_the_program_go_by_reference(program, worker):
-    sender = Codec(SHARED.__contains__)
-    data, found = dump(sender, [program.shared, program.Shared, program.Shared().method])
+    data, found = dump(program.codec, [program.shared, program.Shared, program.Shared().method])
     assert not found
     there = worker()
-    function, cls, method = Codec().loads(data)
+    function, cls, method = there.codec.loads(data)
     assert function is there.shared
     assert cls is there.Shared
     assert method() == "shared"
@@ -291,51 +302,56 @@ def test_things_that_only_cloudpickle_knows():
 
 
 def test_names_under_the_guard_go_by_value(program, worker):
-    sender = Codec(SHARED.__contains__)
+    sender = program.codec
     function, found_function = dump(sender, program.guarded)
     instance, found_instance = dump(sender, [program.Local(4), program.Local])
     method, found_method = dump(sender, program.Local(5).double)
     assert found_function and found_instance and found_method
     there = worker()
     assert not hasattr(there, "guarded")
-    receiver = Codec()
+    receiver = there.codec
     for found in (found_function, found_instance, found_method):
-        receiver.learn(found.items())
+        receiver.definitions.learn(found.values())
     # What it refers to and is shared is the worker's own.
     assert receiver.loads(function)(3) == 3 + 100 + 3000
     one, cls = receiver.loads(instance)
+    assert type(one) is cls
     assert (one.double(), cls(1).double()) == (8, 2)
+    assert type(receiver.loads(method).__self__) is cls
     assert receiver.loads(method)() == 10
 
 
-def test_a_name_bound_in_both_places_goes_by_value(program, worker):
-    sender = Codec(lambda name: False)
-    data, found = dump(sender, program.shared)
-    worker()
-    receiver = Codec()
-    receiver.learn(found.items())
-    assert receiver.loads(data)(1) == 201
+def test_a_name_that_was_given_away_goes_by_value(program, worker):
+    exec("def shared(n):\n    return -n", vars(program))
+    data, found = dump(program.codec, program.shared)
+    there = worker().codec
+    there.definitions.learn(found.values())
+    assert there.loads(data)(1) == -1
+
+
+def test_a_name_that_the_receiver_lacks(program, worker):
+    exec("def lost(): pass", vars(program))
+    sender = noted(without=GUARDED)
+    data, found = dump(sender, program.lost)
+    assert not found
+    with pytest.raises(MissingName) as raised:
+        worker().codec.loads(data)
+    assert (raised.value.module, raised.value.name) == ("__main__", "lost")
 
 
 def test_send_by_value(program):
-    sender = Codec()
+    sender = program.codec
     assert not dump(sender, program.shared)[1]
-    sender.send_by_value("shared")
+    assert sender.names.send_by_value("__main__", "shared")
     assert dump(sender, program.shared)[1]
     assert not dump(sender, program.Shared)[1]
-    sender.send_by_value("Shared")
+    assert sender.names.send_by_value("__main__", "Shared")
     assert dump(sender, program.Shared().method)[1]
 
 
-def test_only_names_of_the_program_are_asked_about():
-    asked = []
-
-    def is_shared_global(name):
-        asked.append(name)
-        return True
-
-    dump(Codec(is_shared_global), [abs, module_level, ModuleLevel])
-    assert asked == []
+def test_before_names_are_noted_they_are_taken_as_they_are():
+    sender = Codec()
+    assert not dump(sender, [abs, module_level, ModuleLevel])[1]
 
 
 @pytest.mark.parametrize("obj", [
@@ -356,8 +372,9 @@ def make(number):
 
 def test_a_definition_is_named_by_its_digest():
     _, found = dump(Codec(), make(1))
-    [(digest, pickled)] = found.items()
-    assert digest == hashlib.blake2b(pickled, digest_size=16).digest()
+    [(key, definition)] = found.items()
+    assert key == definition.key
+    assert key == hashlib.blake2b(definition.pickled, digest_size=16).digest()
 
 
 def test_a_definition_used_twice_is_one():
@@ -366,26 +383,29 @@ def test_a_definition_used_twice_is_one():
     assert len(found) == 1
 
 
+def test_two_objects_are_two_also_if_they_are_equal():
+    first, second = make(1), make(1)
+    assert first is not second
+    received = send([first, second, first])
+    assert received[0] is received[2] is not received[1]
+
+
 def test_definitions_go_to_each_rank_once():
     sender, function = Codec(), make(1)
     for rank in (2, 3):
         _, found = dump(sender, function)
-        assert [item.digest for item in sender.news_for(rank, found)] == list(found)
+        assert sender.definitions.news_for(rank, found) == tuple(found.values())
         _, found = dump(sender, function)
-        assert sender.news_for(rank, found) == ()
+        assert sender.definitions.news_for(rank, found) == ()
 
 
 def test_only_new_definitions_are_sent():
-    sender = Codec()
-    sender.news_for(2, dump(sender, make(1))[1])
-    _, found = dump(sender, [make(1), make(2)])
+    sender, first, second = Codec(), make(1), make(2)
+    sender.definitions.news_for(2, dump(sender, first)[1])
+    _, found = dump(sender, [first, second])
     assert len(found) == 2
-    [news] = sender.news_for(2, found)
-    assert news.digest in dump(sender, make(2))[1]
-
-
-def test_nothing_new_without_definitions():
-    assert Codec().news_for(2, {}) == ()
+    [news] = sender.definitions.news_for(2, found)
+    assert news.key in dump(sender, second)[1]
 
 
 def test_a_definition_is_loaded_once():
@@ -396,55 +416,58 @@ def test_a_definition_is_loaded_once():
 def test_a_definition_that_is_missing():
     sender, receiver = Codec(), Codec()
     data, found = dump(sender, make(1))
-    with pytest.raises(MissingDefinition) as raised:
+    with pytest.raises(MissingDefinition, match=next(iter(found)).hex()):
         receiver.loads(data)
-    assert raised.value.digest == next(iter(found))
-    receiver.learn(found.items())
+    receiver.definitions.learn(found.values())
     assert receiver.loads(data)() == 1
 
 
-def test_forgotten_definitions_are_sent_again():
-    sender = Codec()
-    _, found = dump(sender, make(1))
-    [news] = sender.news_for(2, found)
-    sender.forget_sent(2, news.digest)
-    assert sender.news_for(2, found) == (news,)
-    assert sender.news_for(2, found) == ()
-
-
-def test_forgetting_what_was_never_sent():
-    sender = Codec()
-    sender.forget_sent(5, b"unknown")
-    _, found = dump(sender, make(1))
-    assert len(sender.news_for(5, found)) == 1
+def test_what_comes_with_a_message_need_not_be_kept():
+    data, found = dump(Codec(), make(1))
+    assert Codec().loads(data, found.values())() == 1
 
 
 def test_old_definitions_are_let_go(monkeypatch):
     sender, receiver = Codec(), Codec()
-    _, found = dump(sender, make(1))
-    [size] = map(len, found.values())
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2 * size + size // 2)
-    for number in (1, 2, 3):
-        send(make(number), sender, receiver)
+    functions = {number: make(number) for number in (1, 2, 3)}
+    keep_two(monkeypatch, sender, functions[1])
+    for function in functions.values():
+        send(function, sender, receiver)
     with pytest.raises(MissingDefinition):
-        receiver.loads(dump(sender, make(1))[0])
-    assert receiver.loads(dump(sender, make(3))[0])() == 3
+        receiver.loads(dump(sender, functions[1])[0])
+    assert receiver.loads(dump(sender, functions[3])[0])() == 3
 
 
 def test_the_least_recently_used_definition_goes_first(monkeypatch):
     sender, receiver = Codec(), Codec()
-    _, found = dump(sender, make(1))
-    [size] = map(len, found.values())
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 2 * size + size // 2)
+    functions = {number: make(number) for number in (1, 2, 3)}
+    keep_two(monkeypatch, sender, functions[1])
     for number in (1, 2, 1, 3):
-        send(make(number), sender, receiver)
-    assert receiver.loads(dump(sender, make(1))[0])() == 1
+        send(functions[number], sender, receiver)
+    assert receiver.loads(dump(sender, functions[1])[0])() == 1
     with pytest.raises(MissingDefinition):
-        receiver.loads(dump(sender, make(2))[0])
+        receiver.loads(dump(sender, functions[2])[0])
+
+
+def keep_two(monkeypatch, codec, function):
+    """From now on there is room for two definitions of that size."""
+    [definition] = dump(codec, function)[1].values()
+    size = len(definition.pickled)
+    monkeypatch.setattr(definitions_module, "KEPT_BYTES", 2 * size + size // 2)
+
+
+def test_what_is_still_in_use_is_not_lost(monkeypatch):
+    sender, receiver = Codec(), Codec()
+    functions = [make(number) for number in range(4)]
+    keep_two(monkeypatch, sender, functions[0])
+    in_use = send(functions[0], sender, receiver)
+    for function in functions[1:]:
+        send(function, sender, receiver)
+    assert receiver.loads(dump(sender, functions[0])[0]) is in_use
 
 
 def test_a_message_with_more_definitions_than_are_kept(monkeypatch):
-    monkeypatch.setattr(codec_module, "DEFINITIONS_KEPT", 400)
+    monkeypatch.setattr(definitions_module, "KEPT_BYTES", 400)
     received = send([make(number) for number in range(10)])
     assert [function() for function in received] == list(range(10))
 
@@ -459,7 +482,7 @@ class Picky:
 def test_a_definition_that_cannot_be_loaded_says_so_each_time():
     data, found = dump(Codec(), make(Picky()))
     receiver = Codec()
-    receiver.learn(found.items())
+    receiver.definitions.learn(found.values())
     for _ in range(2):
         with pytest.raises(ValueError, match="not a number"):
             receiver.loads(data)
@@ -485,10 +508,10 @@ class Nest:
 def test_loading_inside_of_loading(monkeypatch):
     sender, receiver, other = Codec(), Codec(), Codec()
     data, found = dump(sender, make(42))
-    other.learn(found.items())
+    other.definitions.learn(found.values())
     monkeypatch.setattr(sys.modules[__name__], "others", [other])
     outer, found = dump(sender, [Nest(data), make(43)])
-    receiver.learn(found.items())
+    receiver.definitions.learn(found.values())
     inner, last = receiver.loads(outer)
     assert (inner(), last()) == (42, 43)
 
@@ -514,11 +537,13 @@ copyreg.pickle(Meta, lambda cls: (make_class, cls.made_of))
 
 @pytest.mark.parametrize("with_a_type_for_cloudpickle", [False, True])
 def test_a_metaclass_with_a_reducer_is_asked(with_a_type_for_cloudpickle):
-    codec = Codec()
     old = make_class("Point", list)([1])
     make_class("Point", list)  # the global is another class now
     sent = [old, {1: 2}.keys() if with_a_type_for_cloudpickle else None]
-    found = {}
-    received, _ = codec.loads(codec.dumps(sent, found))
+    sender, receiver = noted(), noted()
+    received, _ = send(sent, sender, receiver)
     assert received == [1] and type(received).__name__ == "Point"
-    assert not found
+    # It was asked once.
+    assert type(send(sent, sender, receiver)[0]) is type(received)
+    # On its way back it is the class that it was.
+    assert type(send(received, receiver, sender)) is type(old)

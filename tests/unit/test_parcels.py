@@ -10,10 +10,11 @@ import types
 import pytest
 
 from scoop_mpi import NotPicklableError, RemoteTraceback, TaskError
-from scoop_mpi.codec import PROGRAM_MODULE, Codec, pack, unpack
+from scoop_mpi.codec import Codec, pack, unpack
 from scoop_mpi.future import ForeignTask, Future
 from scoop_mpi.mapcall import Chunk
 from scoop_mpi.messages import Rejected
+from scoop_mpi.names import PROGRAM, PROGRAM_MODULE
 from scoop_mpi.parcels import Outcome, Parcels, outcome_of_chunk, outcome_of_task
 
 PREFIX = "This element could not be pickled: "
@@ -225,19 +226,52 @@ def test_tasks_that_cannot_be_rebuilt_are_rejected(here, there):
     assert isinstance(rejected, Rejected)
     assert rejected.ids == (1, 2)
     assert rejected.start == -1
-    assert (rejected.digest, rejected.attribute) == (b"", "")
+    assert (rejected.missing, rejected.module, rejected.name) == ((), "", "")
     assert "rank 2" in rejected.reason
     assert "ValueError" in rejected.reason and "not a number" in rejected.reason
     assert os.uname().nodename in rejected.reason
 
 
 def test_a_missing_definition_is_asked_for(here, there):
-    message, _ = here.pack_tasks([task(1, lambda: 1)], 1, 2, 0.0)
-    rejected = there.unpack_tasks(message._replace(definitions=()))
-    assert rejected.digest == message.definitions[0].digest
-    here.codec.forget_sent(2, rejected.digest)
-    again, _ = here.pack_tasks([task(1, lambda: 1)], 1, 2, 0.0)
-    assert len(again.definitions) == 1
+    function = (lambda: 1)
+    lost, _ = here.pack_tasks([task(1, function)], 1, 2, 0.0)
+    message, _ = here.pack_tasks([task(2, function)], 1, 2, 0.0)
+    rejected = there.unpack_tasks(over_the_wire(message))
+    assert rejected.missing == (lost.definitions[0].key,)
+    here.codec.definitions.is_lacking(2, rejected.missing)
+    again, _ = here.pack_tasks([task(2, function)], 1, 2, 0.0)
+    assert again.definitions == lost.definitions
+    [received] = there.unpack_tasks(over_the_wire(again))
+    assert received.func() == 1
+
+
+def test_definitions_are_sent_once(here, there):
+    function, other = (lambda: 1), (lambda: 2)
+    first, _ = here.pack_tasks([task(1, function)], 1, 2, 0.0)
+    assert (len(first.definitions), first.needs) == (1, ())
+    second, _ = here.pack_tasks([task(2, function), task(3, other)], 1, 2, 0.0)
+    assert first.definitions[0].key not in {one.key for one in second.definitions}
+    assert second.needs == (first.definitions[0].key,)
+    there.unpack_tasks(over_the_wire(first))
+    assert [one.func() for one in there.unpack_tasks(over_the_wire(second))] == [1, 2]
+
+
+def test_all_that_is_lacking_is_named(here, there):
+    """Also what the receiver would not have come to: it is sent once more, not twice."""
+    tasks = [task(1, lambda: 1), task(2, lambda: 2)]
+    first, _ = here.pack_tasks(tasks, 1, 2, 0.0)
+    again, _ = here.pack_tasks(tasks, 1, 2, 0.0)
+    rejected = there.unpack_tasks(over_the_wire(again))
+    assert set(rejected.missing) == {one.key for one in first.definitions}
+
+
+def test_whole_brings_all_definitions(here, there):
+    function = (lambda: 1)
+    here.pack_tasks([task(1, function)], 1, 2, 0.0)
+    again, _ = here.pack_tasks([task(1, function)], 1, 2, 0.0, whole=True)
+    assert (len(again.definitions), again.needs) == (1, ())
+    chunked, _, _ = here.pack_chunk(chunk(function, [(), ()]), 2, whole=True)
+    assert len(chunked.definitions) == 1
 
 
 def test_a_global_that_the_worker_lacks_is_named(here, there, monkeypatch):
@@ -248,7 +282,8 @@ def test_a_global_that_the_worker_lacks_is_named(here, there, monkeypatch):
     worker = types.ModuleType(PROGRAM_MODULE)
     monkeypatch.setitem(sys.modules, "__main__", worker)
     rejected = there.unpack_tasks(over_the_wire(message))
-    assert rejected.attribute == "only_here"
+    assert (rejected.module, rejected.name) == (PROGRAM, "only_here")
+    assert rejected.missing == ()
 
 
 # -- chunks ----------------------------------------------------------------

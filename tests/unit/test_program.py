@@ -1,5 +1,6 @@
 """The user's program: found, compiled, run as main, imported on workers."""
 
+import ast
 import importlib
 import io
 import os
@@ -9,9 +10,9 @@ import sys
 import pytest
 
 from scoop_mpi import LaunchError, context
-from scoop_mpi.codec import PROGRAM_MODULE
 from scoop_mpi.messages import Left
-from scoop_mpi.program import Program, shared_globals
+from scoop_mpi.names import PROGRAM, PROGRAM_MODULE
+from scoop_mpi.program import Program, divided, only_on_workers
 
 pytestmark = pytest.mark.usefixtures("interpreter")
 
@@ -38,9 +39,18 @@ def main_module():
     return vars(sys.modules["__main__"])
 
 
-# -- what workers have of the program --------------------------------------
+# -- what which rank has of the program ------------------------------------
 
 GUARD = "if __name__ == '__main__':\n"
+
+
+def bound_later(source):
+    """What the part of a program from its guard on binds on every rank."""
+    return divided(ast.parse(source))[2]
+
+
+def bound_on_workers(source):
+    return only_on_workers(ast.parse(source))
 
 
 @pytest.mark.parametrize("source, names", [
@@ -73,10 +83,13 @@ GUARD = "if __name__ == '__main__':\n"
     ("match x:\n    case [a, *b]:\n        c = 1", {"a", "b", "c"}),
 ], ids=lambda value: value.replace("\n", " ") if isinstance(value, str) else "")
 def test_names_bound_outside_the_guard(source, names):
-    assert shared_globals(source.encode()) == names
-    # The same under the guard: none of them is shared.
+    assert bound_later(f"{GUARD}    pass\n{source}") == names
+    # The same under the guard: workers have none of them.
     indented = "".join(f"    {line}\n" for line in ["pass", *source.splitlines()])
-    assert shared_globals((GUARD + indented).encode()) == set()
+    assert bound_later(GUARD + indented) == set()
+    # And in its other branch: only they have them.
+    assert bound_later(f"{GUARD}    pass\nelse:\n{indented}") == set()
+    assert bound_on_workers(f"{GUARD}    pass\nelse:\n{indented}") == names
 
 
 @pytest.mark.parametrize("test", [
@@ -85,8 +98,10 @@ def test_names_bound_outside_the_guard(source, names):
     "True and __name__ == '__main__'", "__name__ == '__main__' == __name__",
 ])
 def test_ways_to_write_the_guard(test):
-    source = f"x = 1\nif {test}:\n    y = 2\n"
-    assert shared_globals(source.encode()) == {"x"}
+    before, after, later = divided(ast.parse(f"x = 1\nif {test}:\n    y = 2\nz = 3\n"))
+    assert [one.lineno for one in before] == [1]
+    assert [one.lineno for one in after] == [2, 4]
+    assert later == {"z"}
 
 
 @pytest.mark.parametrize("test", [
@@ -94,55 +109,146 @@ def test_ways_to_write_the_guard(test):
     "x.__name__ == '__main__'", "__name__ in names", "len(__name__) == 8",
 ])
 def test_what_is_no_guard(test):
-    source = f"x = 1\nif {test}:\n    y = 2\n"
-    assert shared_globals(source.encode()) == {"x", "y"}
+    before, after, later = divided(ast.parse(f"x = 1\nif {test}:\n    y = 2\n"))
+    assert (len(before), after, later) == (2, [], set())
 
 
-def test_a_name_bound_in_both_places_is_not_shared():
-    source = "def f(): pass\ndef g(): pass\n" + GUARD + "    def f(): pass\n    x = 1\n"
-    assert shared_globals(source.encode()) == {"g"}
+def test_a_program_without_a_guard_is_one_part():
+    before, after, later = divided(ast.parse("x = 1\nmain()\n"))
+    assert (len(before), after, later) == (2, [], set())
+
+
+@pytest.mark.parametrize("source", [
+    f"for n in range(2):\n    {GUARD}        y = n\n",
+    f"try:\n    {GUARD}        y = 2\nfinally:\n    pass\n",
+    f"with open('f'):\n    {GUARD}        y = 2\n",
+    f"while True:\n    if True:\n        {GUARD}            y = 2\n",
+])
+def test_a_guard_inside_of_another_statement(source):
+    before, after, _ = divided(ast.parse("x = 1\n" + source))
+    assert (len(before), len(after)) == (1, 1)
+
+
+@pytest.mark.parametrize("source", [
+    f"def main():\n    {GUARD}        y = 2\n",
+    f"async def main():\n    {GUARD}        y = 2\n",
+    f"class Main:\n    {GUARD}        y = 2\n",
+])
+def test_a_guard_in_a_scope_of_its_own_divides_nothing(source):
+    assert divided(ast.parse(source))[1] == []
+
+
+def test_a_name_bound_once_more_under_the_guard():
+    # The root has another object than workers, whichever is the last there.
+    source = f"def f(): pass\n{GUARD}    def f(): pass\n    x = 1\ndef f(): pass\ndef g(): pass\n"
+    assert bound_later(source) == {"g"}
 
 
 def test_the_guard_may_come_first():
-    source = GUARD + "    def f(): pass\ndef f(): pass\ndef g(): pass\n"
-    assert shared_globals(source.encode()) == {"g"}
+    source = GUARD + "    x = 1\ndef f(): pass\ndef g(): pass\n"
+    before, _, later = divided(ast.parse(source))
+    assert (before, later) == ([], {"f", "g"})
 
 
 def test_the_else_of_the_guard_is_for_workers():
     source = GUARD + "    x = 1\nelse:\n    y = 2\n    x = 3\n"
-    assert shared_globals(source.encode()) == {"y"}
+    assert bound_on_workers(source) == {"x", "y"}
+    assert bound_later(source) == set()
 
 
 def test_the_elif_of_the_guard_is_for_workers():
-    source = GUARD + "    x = 1\nelif True:\n    y = 2\n"
-    assert shared_globals(source.encode()) == {"y"}
+    assert bound_on_workers(GUARD + "    x = 1\nelif True:\n    y = 2\n") == {"y"}
+
+
+def test_a_guard_that_is_turned_round():
+    source = "if __name__ != '__main__':\n    x = 1\nelse:\n    y = 2\nz = 3\n"
+    assert bound_on_workers(source) == {"x"}
+    assert bound_later(source) == {"z"}
+
+
+def test_what_workers_bind_twice_is_theirs_and_the_roots():
+    assert bound_on_workers("x = 0\n" + GUARD + "    y = 1\nelse:\n    x = 2\n") == set()
 
 
 def test_two_guards():
     source = GUARD + "    x = 1\ny = 2\n" + GUARD + "    z = 3\n"
-    assert shared_globals(source.encode()) == {"y"}
+    assert bound_later(source) == {"y"}
 
 
 def test_nested_statements_under_the_guard():
-    source = "x = y = z = 0\n" + GUARD + "    for x in []:\n        if x:\n            y = 1\n"
-    assert shared_globals(source.encode()) == {"z"}
+    source = GUARD + "    for x in []:\n        if x:\n            y = 1\nx = y = z = 0\n"
+    assert bound_later(source) == {"z"}
 
 
 def test_a_comprehension_under_the_guard_rebinds_nothing():
-    source = "def f(): pass\n" + GUARD + "    print([f for f in []], {f: 1 for f in []})\n"
-    assert shared_globals(source.encode()) == {"f"}
+    source = GUARD + "    print([f for f in []], {f: 1 for f in []})\ndef f(): pass\n"
+    assert bound_later(source) == {"f"}
 
 
-def test_functions_called_under_the_guard_stay_shared():
-    source = "def f(): pass\n" + GUARD + "    print(f())\n    del g\n"
-    assert shared_globals(source.encode()) == {"f"}
+def test_functions_called_under_the_guard_stay_everybodys():
+    assert bound_later(GUARD + "    print(f())\n    del g\ndef f(): pass\n") == {"f"}
 
 
-def test_a_program_knows_its_shared_globals(write):
-    program = Program(write("prog.py", "x = 1\n" + GUARD + "    y = 2\n"))
-    assert program.is_shared_global("x")
-    assert not program.is_shared_global("y")
-    assert not program.is_shared_global("unheard_of")
+# -- what is noted of it ---------------------------------------------------
+
+
+def place_of(program, name):
+    """Where the others look for what a name of the program means now; None: nowhere."""
+    reference = program.names.reference(main_module()[name])
+    return None if reference is None else (reference.module, reference.path)
+
+
+def test_what_stands_before_the_guard_goes_by_name(write):
+    path = write("prog.py", "def f(): pass\n" + GUARD + "    def g(): pass\n")
+    program = Program(path)
+    assert program.run_as_main() == (0, False, "")
+    assert place_of(program, "f") == (PROGRAM, "f")
+    assert place_of(program, "g") is None
+
+
+def test_what_was_given_to_another_name_under_the_guard(write):
+    source = "def f(): pass\nold = f\n" + GUARD + "    def f(): pass\n    same = old\n"
+    program = Program(write("prog.py", source))
+    program.run_as_main()
+    assert place_of(program, "f") is None
+    # It was f when the others imported it, and is what they have under that name.
+    assert place_of(program, "same") == (PROGRAM, "f")
+
+
+def test_what_stands_behind_the_guard_goes_by_name(write):
+    program = Program(write("prog.py", GUARD + "    x = 1\ndef f(): pass\n"))
+    program.run_as_main()
+    assert place_of(program, "f") == (PROGRAM, "f")
+
+
+def test_a_program_without_a_guard_is_noted_when_the_first_is_sent(write):
+    program = Program(write("prog.py", "def f(): pass\n"))
+    assert program.names.due is False
+    program.run_as_main()
+    assert program.names.due
+    assert place_of(program, "f") == (PROGRAM, "f")
+    assert not program.names.due
+    exec("def g(): pass", main_module())
+    assert place_of(program, "g") is None
+
+
+def test_what_a_worker_has_noted(write):
+    source = ("def f(): pass\n" + GUARD + "    def g(): pass\nelse:\n    def h(): pass\n"
+              "def after(): pass\n")
+    program = Program(write("prog.py", source))
+    assert program.import_on_worker(3) is None
+    module = sys.modules[PROGRAM_MODULE]
+    assert program.names.find(PROGRAM, "f") is module.f
+    assert place_of(program, "f") == (PROGRAM, "f")
+    assert place_of(program, "after") == (PROGRAM, "after")
+    assert place_of(program, "h") is None  # the root does not have it
+
+
+def test_features_of_the_future_hold_behind_the_guard(write):
+    source = "from __future__ import annotations\n" + GUARD + "    def f(x: unknown): pass\n"
+    program = Program(write("prog.py", source))
+    assert program.run_as_main() == (0, False, "")
+    assert main_module()["f"].__annotations__ == {"x": "unknown"}
 
 
 # -- found and compiled ----------------------------------------------------
@@ -527,54 +633,58 @@ def test_no_prompt_unless_it_is_asked_for(write, type_in):
 
 
 def asked_at_the_prompt(program, name):
-    """A line that notes whether workers are believed to have ``name`` as the root has it."""
-    ask = program.is_shared_global
+    """A line that notes where workers are believed to have what ``name`` means now."""
     sys.modules["example_ask"] = type(sys)("example_ask")
-    sys.modules["example_ask"].ask = lambda: noted.append(ask(name))
+    sys.modules["example_ask"].ask = lambda: noted.append(place_of(program, name))
     noted = []
     return noted, "__import__('example_ask').ask()\n"
 
 
-@pytest.mark.parametrize("line, is_shared", [
-    ("", True), ("g = 1", True), ("f = 2", False), ("def f(): pass\n", False), ("del f", False),
-    ("same = f; f = 1; f = same", True), ("import os as f", False),
+@pytest.mark.parametrize("line, place", [
+    ("", (PROGRAM, "f")), ("g = 1", (PROGRAM, "f")), ("def f(): pass\n", None),
+    ("f = lambda: 2", None), ("same = f; f = 1; f = same", (PROGRAM, "f")),
+    ("h = f; f = len; f = h", (PROGRAM, "f")), ("f.__defaults__ = (1,)", None),
 ])
-def test_a_name_that_was_rebound_at_the_prompt_is_not_shared(write, type_in, line, is_shared):
+def test_what_was_rebound_at_the_prompt_is_not_the_workers(write, type_in, line, place):
     program = Program(write("prog.py", "def f(): pass\n"), interactive=True)
     noted, ask = asked_at_the_prompt(program, "f")
     type_in(program, f"{ask}{line}\n{ask}")
-    assert noted == [True, is_shared]
-    assert program.is_shared_global("f") is is_shared
+    assert noted == [(PROGRAM, "f"), place]
 
 
-def test_what_is_typed_is_not_shared(write, type_in):
+def test_what_has_lost_its_name_at_the_prompt_is_still_the_workers(write, type_in):
+    program = Program(write("prog.py", "def f(): pass\n"), interactive=True)
+    noted, ask = asked_at_the_prompt(program, "g")
+    type_in(program, f"g = f; del f\n{ask}")
+    assert noted == [(PROGRAM, "f")]
+
+
+def test_what_is_typed_is_not_the_workers(write, type_in):
     for name in write("prog.py", "y = 1\n"), "":
         program = Program(name, interactive=True)
-        type_in(program, "def f(): pass\n\nx = 1\n")
-        assert not program.is_shared_global("f")
-        assert not program.is_shared_global("x")
+        type_in(program, "def f(): pass\n\nclass C: pass\n\n")
+        assert place_of(program, "f") is None
+        assert place_of(program, "C") is None
 
 
-def test_what_stands_under_the_guard_is_not_shared_at_the_prompt(write, type_in):
-    path = write("prog.py", "x = 1\n" + GUARD + "    y = 2\n")
+def test_what_stands_under_the_guard_is_not_the_workers_at_the_prompt(write, type_in):
+    path = write("prog.py", "def x(): pass\n" + GUARD + "    def y(): pass\n")
     program = Program(path, interactive=True)
     type_in(program, "")
-    assert program.is_shared_global("x")
-    assert not program.is_shared_global("y")
+    assert place_of(program, "x") == (PROGRAM, "x")
+    assert place_of(program, "y") is None
 
 
-def test_names_are_shared_while_the_program_itself_runs(write, type_in):
+def test_names_are_taken_as_they_are_while_the_program_itself_runs(write, type_in):
     path = write("prog.py", "def f(): pass\n__import__('example_ask').ask()\n")
     program = Program(path, interactive=True)
     noted, ask = asked_at_the_prompt(program, "f")
-    type_in(program, f"f = 1\n{ask}")
-    assert noted == [True, False]
+    type_in(program, f"def f(): pass\n\n{ask}")
+    assert noted == [(PROGRAM, "f"), None]
 
 
-def test_the_prompts_own_names_are_not_shared(write, type_in):
-    # Workers, whose program did not import them, do not have them.
+def test_the_prompts_own_names_are_found_where_they_come_from(write, type_in):
+    # Workers, whose program did not import them, do not have them in the program.
     program = Program("", interactive=True)
-    type_in(program, "")
-    for name in ("futures", "shared", "scoop_mpi"):
-        assert name in main_module()
-        assert not program.is_shared_global(name)
+    type_in(program, "from scoop_mpi.futures import submit\n")
+    assert place_of(program, "submit") == ("scoop_mpi.futures", "submit")
