@@ -210,3 +210,60 @@ def test_uninstalling_leaves_our_modules(installed):
         importlib.import_module("scoop" + name)
     alias.uninstall()
     assert all(sys.modules[name] is module for name, module in ours.items())
+
+
+# -- processes that a rank starts ------------------------------------------
+
+
+CHILD = (
+    "import sys\nsys.path[:] = {path!r}\n"
+    "from scoop import futures, shared\nimport scoop, scoop.utils, scoop_mpi\n"
+    "assert scoop is scoop_mpi is sys.modules['scoop'] and futures is scoop_mpi.futures\n"
+    "assert scoop.__spec__.name == 'scoop_mpi' and scoop.utils is scoop_mpi.utils\n"
+    "print('ours')\n"
+)
+
+
+@pytest.fixture
+def handed_down(monkeypatch):
+    """What a process gets that has ``sys.path`` from a rank whose own is this."""
+    def handed_down(path):
+        monkeypatch.setattr(sys, "path", list(path))
+        alias.hand_down()
+        alias.hand_down()  # once more changes nothing
+        assert sys.path.count(alias.CHILDREN) == 1
+        return list(sys.path)
+    return handed_down
+
+
+def test_a_child_finds_ours(handed_down, run_python):
+    path = handed_down(sys.path)
+    assert path[-1] == alias.CHILDREN
+    done = run_python(CHILD.format(path=path))
+    assert (done.stdout, done.stderr) == ("ours\n", "")
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_a_child_does_not_find_the_original(handed_down, run_python, original, at):
+    before = list(sys.path)
+    before.insert(at if at >= 0 else len(before), original)
+    path = handed_down(before)
+    assert path.index(alias.CHILDREN) == path.index(original) - 1
+    assert [one for one in path if one != alias.CHILDREN] == before
+    done = run_python(CHILD.format(path=path))
+    assert (done.stdout, done.stderr) == ("ours\n", "")
+
+
+def test_a_folder_of_data_is_no_original(handed_down, tmp_path):
+    (tmp_path / "scoop").mkdir()
+    path = handed_down([str(tmp_path), *sys.path])
+    assert path[0] == str(tmp_path)
+    assert path[-1] == alias.CHILDREN
+
+
+def test_uninstalling_hands_nothing_down(installed, handed_down):
+    before = list(sys.path)
+    handed_down(before)
+    alias.uninstall()
+    assert sys.path == before
+    assert not alias.is_installed()
