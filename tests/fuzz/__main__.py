@@ -19,6 +19,7 @@ from pathlib import Path
 
 from .kinds import KINDS, names, section
 from .run import Runner, Way
+from .section import WITHOUT
 from .source import write
 
 WAYS = [Way(2), Way(4), Way(1), Way(3, strict=True), Way(4, alias=True), Way(2), Way(8),
@@ -34,13 +35,13 @@ def main() -> int:
     kinds = options.kinds.split(",")
     single = not options.seed.isdecimal()
     if options.show:
-        one = section(options.seed, options.identity)
+        one = section(options.seed, options.without.split(","))
         folder = Path(tempfile.mkdtemp())
         for file in sorted({write([one], folder, "scoop_mpi"), *folder.glob("*.py")}):
             print(file.read_text())
         return 0
     todo = [options.seed] if single else list(islice(names(int(options.seed), kinds), options.N))
-    runner = Runner(Path(options.folder or tempfile.mkdtemp(prefix="fuzz-")), options.identity)
+    runner = Runner(Path(options.folder or tempfile.mkdtemp(prefix="fuzz-")), options.without.split(","))
     given = Way(options.workers or 2, options.strict, options.alias)
     ways = cycle([given] if options.workers else WAYS)
     found = done = 0
@@ -49,7 +50,7 @@ def main() -> int:
         batch, way = todo[start:start + BATCH], next(ways)
         for find in runner.finds(batch, way, reduce=not options.quick):
             found += 1
-            print(find, flush=True)
+            print(find, f"--without {options.without}" if options.without else "", flush=True)
         done += len(batch)
         print(f"{done} of {len(todo)} sections, {found} finds, "
               f"{time.monotonic() - began:.0f} s ({way})", flush=True)
@@ -67,8 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="always so many (else several numbers)")
     parser.add_argument("--strict", action="store_true", help="with --workers: as the option")
     parser.add_argument("--alias", action="store_true", help="with --workers: import scoop")
-    parser.add_argument("--without-identity", dest="identity", action="store_false",
-                        help="leave out what relies on the identity of what goes by value")
+    parser.add_argument("--without", default="", help=f"by commas, of {', '.join(WITHOUT)}")
     parser.add_argument("--folder", help="where programs that went wrong stay")
     parser.add_argument("--quick", action="store_true", help="do not run finds by themselves")
     parser.add_argument("--show", action="store_true", help="print the section's text only")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from .constants import constants
+from .outside import outside
 from .section import Generator, Section, make
+from .timing import timing
 from .trees import tree
 
 KINDS: dict[str, Generator] = {
     "tree": tree,
+    "timing": timing,
+    "constants": constants,
+    "outside": outside,
 }
 
 
-def section(name: str, identity: bool = True) -> Section:
+def section(name: str, without: Collection[str] = ()) -> Section:
     """The section of a name such as tree_12.
 
     Raises:
@@ -21,7 +27,7 @@ def section(name: str, identity: bool = True) -> Section:
     kind, _, number = name.rpartition("_")
     if kind not in KINDS or not number.isdecimal():
         raise ValueError(f"{name!r} is not KIND_NUMBER with a kind of {', '.join(KINDS)}")
-    return make(KINDS[kind], kind, int(number), identity)
+    return make(KINDS[kind], kind, int(number), without)
 
 
 def names(start: int, kinds: list[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -71,12 +71,12 @@ class Runner:
 
     Args:
         folder: where programs are written; each job has a folder of its own in it.
-        identity: may sections rely on the identity of what travels by value?
+        without: what sections are made without, of ``section.WITHOUT``.
     """
 
-    def __init__(self, folder: Path, identity: bool = True) -> None:
+    def __init__(self, folder: Path, without: Collection[str] = ()) -> None:
         self.folder = folder
-        self._identity = identity
+        self._without = without
         self._jobs = 0
 
     def finds(self, names: Sequence[str], way: Way, reduce: bool = True) -> Iterator[Find]:
@@ -114,7 +114,7 @@ class Runner:
         folder = self.folder / f"job-{self._jobs}"
         folder.mkdir(parents=True)
         alias = way is not None and way.alias
-        program = write([section(name, self._identity) for name in names], folder,
+        program = write([section(name, self._without) for name in names], folder,
                         "scoop" if alias else "scoop_mpi")
         environ = environment("self", {
             "PYTHONPATH": f"{PACKAGE_FOLDER}:{SUPPORT}", "FUZZ_STACKS_AFTER_S": str(limit_s - 3),

@@ -8,7 +8,7 @@ module) is drawn as well, and must not change what the body returns.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,17 +19,23 @@ SHARED_PLACES = ("top", "module", "split")
 """Those whose definitions every rank has at its top level."""
 
 
+WITHOUT = ("identity", "timeouts")
+"""What sections can be made without: reliance on the identity of what travels by value;
+timeouts (long ones, that never pass) of the verbs of trees."""
+
+
 class Draw(random.Random):
     """Draws for one section.
 
     Args:
         key: the section's name; the same key gives the same draws.
-        identity: may the section rely on the identity of what travels by value?
+        without: of WITHOUT, what is left out.
     """
 
-    def __init__(self, key: str, identity: bool = True) -> None:
+    def __init__(self, key: str, without: Collection[str] = ()) -> None:
         super().__init__(key)
-        self.identity = identity
+        self.identity = "identity" not in without
+        self.timeouts = "timeouts" not in without
 
     def maybe(self, probability: float = 0.5) -> bool:
         """True with this probability."""
@@ -73,15 +79,12 @@ Generator = Callable[[Draw, str, Text, Text], str]
 """Writes definitions and body for a name (draw, name, definitions, body); returns the place."""
 
 
-def make(generator: Generator, kind: str, number: int, identity: bool) -> Section:
+def make(
+    generator: Generator, kind: str, number: int, without: Collection[str]
+) -> Section:
     """The section of a kind and a number."""
     name = f"{kind}_{number}"
-    draw = Draw(name, identity)
+    draw = Draw(name, without)
     definitions, body = Text(), Text()
     place = generator(draw, name, definitions, body)
     return Section(name, place, definitions.lines, body.lines)
-
-
-def joined(texts: Iterable[str]) -> str:
-    """Texts as the items of a list or the arguments of a call."""
-    return ", ".join(texts)

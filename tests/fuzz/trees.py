@@ -71,6 +71,8 @@ def _verb(draw: Draw, target: str, level: Level, count: str) -> list[str]:
     """Statements that call a verb ``count`` times and set ``target``."""
     verbs = _ANY if level.raises else _ANY + _NOT_RAISING
     lines = draw.choice(verbs)(draw, target, level.expression, f"range({count})")
+    if not draw.timeouts:
+        lines = [line.replace(", timeout=60", "") for line in lines]
     if level.raises and not lines[-1].startswith(f"{target} = outcome(") and draw.maybe():
         inside = [line.replace(f"{target} =", "return") for line in lines]
         return [f"def attempt_{target}():", *("    " + line for line in inside),
