@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from .changes import changes, functions
 from .constants import constants
+from .identity import classes
 from .outside import outside
 from .section import Generator, Section, make
 from .timing import timing
@@ -15,6 +17,9 @@ KINDS: dict[str, Generator] = {
     "timing": timing,
     "constants": constants,
     "outside": outside,
+    "classes": classes,
+    "functions": functions,
+    "changes": changes,
 }
 
 

@@ -81,7 +81,15 @@ class Runner:
 
     def finds(self, names: Sequence[str], way: Way, reduce: bool = True) -> Iterator[Find]:
         """Runs the sections of these names; yields those that go wrong."""
-        expected = self._reference(names)
+        expected = self._run(names, None)
+        if expected.trouble:
+            yield Find(expected.begun, way, f"does not end well: {expected.trouble}", "not run")
+            names = [name for name in names if name in expected.outcomes]
+        yield from self._compared(names, way, expected.outcomes, reduce)
+
+    def _compared(
+        self, names: Sequence[str], way: Way, expected: dict[str, str], reduce: bool
+    ) -> Iterator[Find]:
         left = list(names)
         while left:
             report = self._run(left, way)
@@ -93,12 +101,6 @@ class Runner:
             culprit = report.begun or left[-1]
             yield self._alone(culprit, way, expected[culprit], report.trouble, reduce)
             left = left[left.index(culprit) + 1:]
-
-    def _reference(self, names: Sequence[str]) -> dict[str, str]:
-        report = self._run(names, None)
-        if report.trouble:
-            raise JobError(f"the serial run of {report.begun or 'all'} failed: {report.trouble}")
-        return report.outcomes
 
     def _alone(self, name: str, way: Way, expected: str, got: str, again: bool) -> Find:
         """The find; ``again``: does the section go wrong by itself?"""

@@ -91,7 +91,7 @@ seen = []
 pending = [futures.submit({bad}, n) for n in range({n})]
 for number, one in enumerate(pending):
     one.add_done_callback(lambda one, number=number: seen.append((number, one.done())))
-facts.append(until(lambda: len(seen) >= {n}, futures))
+facts.append(until(lambda: len(seen) >= {n}))
 facts.append(unordered(seen))
 """,
     """
@@ -102,7 +102,7 @@ def again(future):
         seen.append(future.result())
         futures.submit({f}, len(seen)).add_done_callback(again)
 one.add_done_callback(again)
-facts.append(until(lambda: len(seen) == {k}, futures))
+facts.append(until(lambda: len(seen) == {k}))
 facts.append(seen)
 """,
     """
@@ -112,14 +112,14 @@ for number in range({k}):
     one.add_done_callback(lambda one, number=number: seen.append(number))
 one.result()
 one.add_done_callback(lambda one: seen.append(one.result()))
-facts.append(until(lambda: len(seen) == {k} + 1, futures) and seen[:{k}] == list(range({k})))
+facts.append(until(lambda: len(seen) == {k} + 1) and seen[:{k}] == list(range({k})))
 """,
     """
 seen = []
 pending = [futures.submit({f}, n) for n in range({n})]
 for one in pending:
     one.add_done_callback(lambda one: seen.append(futures.submit({slow}, 5).result()))
-facts.append(until(lambda: len(seen) == {n}, futures))
+facts.append(until(lambda: len(seen) == {n}))
 facts.append([one.result() for one in pending])
 """,
     """

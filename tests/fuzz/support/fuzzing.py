@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import scoop_mpi
+from scoop_mpi import shared
 
 if "FUZZ_STACKS_AFTER_S" in os.environ:  # a rank that still runs then shows where it is
     faulthandler.dump_traceback_later(float(os.environ["FUZZ_STACKS_AFTER_S"]), exit=False)
@@ -60,13 +61,13 @@ def unordered(values: Iterable[Any]) -> list[str]:
     return sorted(map(show, values))
 
 
-def until(condition: Callable[[], bool], futures: Any) -> bool:
-    """Creates tasks until something has happened; False if it does not in ten seconds."""
+def until(condition: Callable[[], bool]) -> bool:
+    """Lets other tasks run until something has happened; False if it does not in ten seconds."""
     stop_by = time.monotonic() + 10
     while not condition():
         if time.monotonic() > stop_by:
             return False
-        futures.submit(nap, 1).result()
+        shared.getConst("nobody defines it", 0.001)
     return True
 
 
