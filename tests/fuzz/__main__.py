@@ -32,16 +32,16 @@ BATCH = 40
 def main() -> int:
     """Returns the exit code: 1 if something was found."""
     options = _options()
-    kinds = options.kinds.split(",")
+    kinds, without = options.kinds.split(","), options.without.split(",")
     single = not options.seed.isdecimal()
     if options.show:
-        one = section(options.seed, options.without.split(","))
+        one = section(options.seed, without)
         folder = Path(tempfile.mkdtemp())
         for file in sorted({write([one], folder, "scoop_mpi"), *folder.glob("*.py")}):
             print(file.read_text())
         return 0
     todo = [options.seed] if single else list(islice(names(int(options.seed), kinds), options.N))
-    runner = Runner(Path(options.folder or tempfile.mkdtemp(prefix="fuzz-")), options.without.split(","))
+    runner = Runner(Path(options.folder or tempfile.mkdtemp(prefix="fuzz-")), without)
     given = Way(options.workers or 2, options.strict, options.alias)
     ways = cycle([given] if options.workers else WAYS)
     found = done = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .section import Draw, SHARED_PLACES, Text
+from .section import SHARED_PLACES, Draw, Text
 
 
 def functions(draw: Draw, name: str, definitions: Text, body: Text) -> str:
@@ -21,7 +21,8 @@ def functions(draw: Draw, name: str, definitions: Text, body: Text) -> str:
         body.add(block.format(**fill))
     if place in SHARED_PLACES:
         inside = " and ".join(f"given[{at}] is {one}" for at, one in enumerate(expressions)
-                              if "(" not in one)
+                              if "(" not in one
+                              and (draw.containers or not keys[at].startswith("in a ")))
         if inside:
             body.add("def inside(given):", f"    nap(1)\n    return {inside}",
                      "facts.append(list(futures.map(inside, [functions] * 5)))")
@@ -130,7 +131,7 @@ def {f}_base(k, n):
     return k, n
 
 {f} = functools.partial({f}_base, 5)
-""", "{f}_base.__get__(4)"),
+""", "functools.partial({f}_base, 4)"),
     "class decorator": ("""
 class {f}_counted:
     def __init__(self, function):
@@ -215,6 +216,25 @@ def {f}(n):
     except StopIteration as end:
         return end.value
 """, "{f}"),
+    "method of a parent": ("""
+class {f}_parent:
+    def run(self, n):
+        return "parent", n
+
+class {f}_child({f}_parent):
+    def run(self, n):
+        return "child", n
+
+    def of_parent(self):
+        return super().run
+""", "{f}_child().of_parent()"),
+    "method of an instance": ("""
+class {f}_class:
+    pass
+
+def {f}_run(self, n):
+    return type(self) is {f}_class, n
+""", "types.MethodType({f}_run, {f}_class())"),
     "builtin": ("{f} = math.floor", "{f}"),
     "comparing": ("""
 def {f}(n):

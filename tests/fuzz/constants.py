@@ -18,7 +18,8 @@ def constants(draw: Draw, name: str, definitions: Text, body: Text) -> str:
     shared = place in ("top", "module", "split")
     f = define(draw, f"{name}_run", ["nap(n)", "return n * 2"], definitions, shared)
     body.add("facts = []")
-    blocks = draw.sample(_BLOCKS, draw.randint(1, 4))
+    usable = [one for one in _BLOCKS if place != "module" or "{c}(n)" not in one]
+    blocks = draw.sample(usable, draw.randint(1, 4))
     for at, block in enumerate(blocks):
         text = block.format(f=f, c=f"{name}_c{at}", v=draw.one(*_VALUES), w=draw.one(*_VALUES),
                             n=draw.randint(1, 8), k=draw.randint(1, 4))

@@ -7,14 +7,18 @@ back is the original again.
 
 from __future__ import annotations
 
-from .section import Draw, SHARED_PLACES, Text
+from .section import SHARED_PLACES, Draw, Text
 from .shapes import SHAPES, Shape
 
 
 def classes(draw: Draw, name: str, definitions: Text, body: Text) -> str:
     """A class of some shape, its instances in tasks, and facts about them."""
     place = draw.choice(draw.places())
-    shape = SHAPES[draw.choice(list(SHAPES))]
+    keys = list(SHAPES)
+    if place in SHARED_PLACES and not draw.containers:
+        keys.remove("in a table")
+    shape = SHAPES[draw.choice(keys)]
+    name += "_c"  # what a section defines must not be called as the section
     definitions.add(shape.definitions.format(c=name))
     cls, instance = shape.cls.format(c=name), shape.instance.format(c=name)
     fill = {"c": name, "cls": cls, "instance": instance, "n": str(draw.randint(2, 9)),

@@ -7,6 +7,7 @@ run again by itself, with its neighbours left out, to see whether it alone shows
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -53,7 +54,10 @@ class Find:
     alone: str = ""
 
     def __str__(self) -> str:
-        return (f"{self.name} {self.alone}\n  serially: {self.expected}\n  {self.way}: {self.got}\n"
+        same = len(os.path.commonprefix([self.expected, self.got]))
+        start = max(0, same - 100)
+        return (f"{self.name} {self.alone}\n  serially: ...{self.expected[start:same + 200]}\n"
+                f"  on workers: ...{self.got[start:same + 200 if same else None]}\n"
                 f"  python -m tests.fuzz --seed {self.name} {self.way}")
 
 

@@ -19,9 +19,10 @@ SHARED_PLACES = ("top", "module", "split")
 """Those whose definitions every rank has at its top level."""
 
 
-WITHOUT = ("identity", "timeouts")
+WITHOUT = ("identity", "timeouts", "containers")
 """What sections can be made without: reliance on the identity of what travels by value;
-timeouts (long ones, that never pass) of the verbs of trees."""
+timeouts (long ones, that never pass) of the verbs of trees; reliance on the identity of
+functions and classes that stand in containers at top level."""
 
 
 class Draw(random.Random):
@@ -36,6 +37,7 @@ class Draw(random.Random):
         super().__init__(key)
         self.identity = "identity" not in without
         self.timeouts = "timeouts" not in without
+        self.containers = "containers" not in without
 
     def maybe(self, probability: float = 0.5) -> bool:
         """True with this probability."""

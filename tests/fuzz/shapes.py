@@ -158,8 +158,8 @@ class {c}_outer:
         class Inner:
             def __init__(self, n):
                 self.n = n
-""" + _EQ.replace("\n    ", "\n            "), "{c}_outer.Middle.Inner", "{c}_outer.Middle.Inner(n)",
-                    by_name=True),
+""" + _EQ.replace("\n    ", "\n            "), "{c}_outer.Middle.Inner",
+                    "{c}_outer.Middle.Inner(n)", by_name=True),
     "each other": Shape("""
 class {c}:
     def __init__(self, n):
