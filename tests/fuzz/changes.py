@@ -21,8 +21,7 @@ def functions(draw: Draw, name: str, definitions: Text, body: Text) -> str:
         body.add(block.format(**fill))
     if place in SHARED_PLACES:
         inside = " and ".join(f"given[{at}] is {one}" for at, one in enumerate(expressions)
-                              if "(" not in one
-                              and (draw.containers or not keys[at].startswith("in a ")))
+                              if "(" not in one and not keys[at].startswith("in a "))
         if inside:
             body.add("def inside(given):", f"    nap(1)\n    return {inside}",
                      "facts.append(list(futures.map(inside, [functions] * 5)))")

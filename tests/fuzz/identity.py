@@ -15,11 +15,12 @@ def classes(draw: Draw, name: str, definitions: Text, body: Text) -> str:
     """A class of some shape, its instances in tasks, and facts about them."""
     place = draw.choice(draw.places())
     keys = list(SHAPES)
-    if place in SHARED_PLACES and not draw.containers:
-        keys.remove("in a table")
-    shape = SHAPES[draw.choice(keys)]
+    if place in SHARED_PLACES:
+        keys.remove("in a table")  # has no name of its own there: a task must not expect its own
+    key = draw.choice(keys)
+    shape = SHAPES[key]
     name += "_c"  # what a section defines must not be called as the section
-    definitions.add(shape.definitions.format(c=name))
+    definitions.add(f"# shape: {key}", shape.definitions.format(c=name))
     cls, instance = shape.cls.format(c=name), shape.instance.format(c=name)
     fill = {"c": name, "cls": cls, "instance": instance, "n": str(draw.randint(2, 9)),
             "k": str(draw.randint(1, 4))}

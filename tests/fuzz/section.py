@@ -19,10 +19,9 @@ SHARED_PLACES = ("top", "module", "split")
 """Those whose definitions every rank has at its top level."""
 
 
-WITHOUT = ("identity", "timeouts", "containers")
+WITHOUT = ("identity", "timeouts")
 """What sections can be made without: reliance on the identity of what travels by value;
-timeouts (long ones, that never pass) of the verbs of trees; reliance on the identity of
-functions and classes that stand in containers at top level."""
+timeouts (long ones, that never pass) of the verbs of trees."""
 
 
 class Draw(random.Random):
@@ -37,7 +36,6 @@ class Draw(random.Random):
         super().__init__(key)
         self.identity = "identity" not in without
         self.timeouts = "timeouts" not in without
-        self.containers = "containers" not in without
 
     def maybe(self, probability: float = 0.5) -> bool:
         """True with this probability."""
