@@ -72,9 +72,8 @@ class Output(threading.Thread):
                     data = data[os.write(1, data):]
             except OSError as error:
                 self.lost = True
-                closed = error.errno == errno.EBADF
-                _say(f"standard output {'is closed' if closed else 'cannot be written'} "
-                     f"({error.strerror}), output is lost; ending the job")
+                why = "it is closed" if error.errno == errno.EBADF else error.strerror
+                _say(f"standard output cannot be written ({why}), output is lost; ending the job")
                 os.write(self._on_loss, bytes([_LOST]))
 
     def finish(self, limit_s: float | None) -> None:

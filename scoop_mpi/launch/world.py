@@ -242,7 +242,7 @@ def take_stdin(environ: Mapping[str, str] = os.environ) -> None:
         LaunchError: that terminal is out of reach.
     """
     if terminal := told(TERMINAL_VARIABLE, environ):
-        _take_terminal(terminal)
+        _take_terminal(terminal, os.path.dirname(told(ROOT_PID_VARIABLE, environ)))
         return
     path = told(STDIN_VARIABLE, environ)
     if path == STDIN_BY_LAUNCHER:
@@ -263,8 +263,9 @@ def announce_root(environ: Mapping[str, str] = os.environ) -> None:
         os.replace(file.name, path)  # never seen half written
 
 
-def _take_terminal(path: str) -> None:
+def _take_terminal(path: str, folder: str) -> None:
     try:
+        os.stat(folder)  # on another host the same path is somebody else's terminal
         terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     except OSError as error:
         raise LaunchError(

@@ -1,14 +1,15 @@
 """What a rank arranges for itself: prolog, directory, niceness, paths, threads."""
 
 import os
+import signal
 import sys
 
 import pytest
 
 from scoop_mpi import LaunchError, surroundings
 from scoop_mpi.surroundings import (
-    THREAD_VARIABLES, enter, fair_threads, prolog_is_due, run_prolog, set_nice, set_pythonpath,
-    set_threads,
+    THREAD_VARIABLES, enter, fair_threads, hear_interrupts, prolog_is_due, run_prolog, set_home,
+    set_nice, set_pythonpath, set_threads,
 )
 
 
@@ -105,3 +106,41 @@ def test_threads_unless_the_user_has_said():
 ])
 def test_a_fair_share_of_the_cores(mine, neighbours, threads):
     assert fair_threads(frozenset(mine), [frozenset(cores) for cores in neighbours]) == threads
+
+
+def test_a_home_for_who_has_none(monkeypatch):
+    environ = {}
+    set_home(environ)
+    assert environ["HOME"] == os.path.expanduser(f"~{surroundings.pwd.getpwuid(os.getuid())[0]}")
+    monkeypatch.setattr(surroundings.os, "getuid", lambda: 987_654)  # no entry
+    environ = {}
+    set_home(environ)
+    assert environ == {"HOME": "/"}
+    environ = {"HOME": ""}  # set, if to nothing
+    set_home(environ)
+    assert environ == {"HOME": ""}
+
+
+@pytest.fixture
+def held_back():
+    """SIGINT is held back, as from a rank's first instruction on."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    yield
+    signal.signal(signal.SIGINT, before)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def test_an_interrupt_that_came_before_is_told_and_not_delivered(held_back):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert hear_interrupts()
+    assert not hear_interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_that_is_ignored_has_not_come(held_back):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert not hear_interrupts()

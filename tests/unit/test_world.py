@@ -9,7 +9,8 @@ import pytest
 from scoop_mpi import LaunchError
 from scoop_mpi.launch.world import (
     ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE,
-    check_size, in_interactive_step, is_first_of_host, launched_rank, launched_size, take_stdin,
+    announce_root, check_size, forget_launcher, in_interactive_step, is_first_of_host, is_inherited,
+    launched_rank, launched_size, take_stdin, told,
 )
 
 RECORDED = Path(__file__).resolve().parent.parent / "launch" / "recorded"
@@ -166,8 +167,8 @@ def test_the_root_reads_what_was_piped(run_python, tmp_path):
     piped = tmp_path / "input.txt"
     piped.write_text("first\nsecond\n")
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
-        f"take_stdin({{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
+        "import sys\nfrom scoop_mpi.launch.world import announce_root, take_stdin\n"
+        f"environ = {{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
         "print([input(), sys.stdin.read(), sys.stdin.fileno()])\n"
     )
     assert (done.stdout, done.stderr) == ("['first', 'second\\n', 0]\n", "")
@@ -227,7 +228,8 @@ def test_the_root_talks_with_the_terminal(run_python, tmp_path, terminal):
     done = run_python(
         "import os, sys\nfrom scoop_mpi.launch.world import take_stdin\n"
         f"take_stdin({{{TERMINAL_VARIABLE!r}: {path!r}, {ROOT_PID_VARIABLE!r}: "
-        f"{str(pid_file)!r}}})\n"
+        f"{str(pid_file)!r}}}\n"
+        "announce_root(environ)\ntake_stdin(environ)\n"
         "print('read', input(), [sys.stdin.isatty(), os.isatty(1), os.isatty(2)], os.getpid())\n"
         "print('error', file=sys.stderr)\n"
     )
@@ -247,3 +249,68 @@ def test_a_terminal_that_is_out_of_reach(tmp_path, path, pid_file):
         take_stdin(environ)
     assert path in str(raised.value)
     assert os.uname().nodename in str(raised.value)
+
+
+# -- what a rank's children are told -----------------------------------------
+
+
+@pytest.fixture
+def environ_of(monkeypatch):
+    """Makes a recorded environment that of this process, for a while."""
+    def environ_of(name):
+        for variable in list(os.environ):
+            if variable.startswith(("PMI", "OMPI", "PRTE", "MPI_", "SLURM_", "SCOOP_MPI_")):
+                monkeypatch.delenv(variable)
+        for variable, value in recorded(name).items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("SCOOP_MPI_RANK", "")
+    monkeypatch.setattr("scoop_mpi.launch.world._told", {})
+    return environ_of
+
+
+SETTINGS = {"OMPI_MCA_btl": "^ofi", "PMIX_MCA_psec": "native", "PRTE_MCA_x": "1",
+            "MPICH_ASYNC_PROGRESS": "1", "UCX_TLS": "tcp", "HYDRA_IFACE": "eth0"}
+
+
+@pytest.mark.parametrize("name, inherited", [
+    ("mpich_rank1", False), ("openmpi_rank1", False), ("slurm_srun_pmi2_rank1", True),
+    ("slurm_srun_pmix_rank1", True),
+])
+def test_children_of_a_rank_are_no_ranks(environ_of, monkeypatch, name, inherited):
+    environ_of(name)
+    for variable, value in SETTINGS.items():
+        monkeypatch.setenv(variable, value)
+    before = dict(os.environ)
+    forget_launcher()
+    child = {**os.environ}
+    assert SETTINGS.items() <= child.items()
+    lost = before.keys() - child.keys()
+    assert lost and all(told(variable) == before[variable] for variable in lost)
+    assert {"PATH"} <= child.keys() and not any(one.startswith("SLURM_") for one in lost)
+    # SLURM's variables stay, so they are known to be another process's.
+    assert (launched_rank(child) is not None) == inherited
+    assert not is_inherited(child)  # this process is the rank
+    pid, _, mark = child["SCOOP_MPI_RANK"].partition(" ")
+    assert is_inherited({**child, "SCOOP_MPI_RANK": f"{int(pid) + 1} {mark}"})
+    # A launcher that the child starts tells its ranks something else.
+    inner = {**child, "SCOOP_MPI_RANK": f"{int(pid) + 1} {mark}", "PMI_RANK": "0", "PMIX_RANK": "0"}
+    assert not is_inherited({**inner, "OMPI_COMM_WORLD_RANK": "0", "SLURM_STEP_ID": "9"})
+
+
+def test_what_the_launcher_listens_to_is_not_inherited(environ_of, monkeypatch):
+    environ_of("mpich_rank1")
+    reads, writes = os.pipe()
+    os.set_inheritable(writes, True)
+    monkeypatch.setenv("PMI_FD", str(writes))
+    forget_launcher()
+    assert not os.get_inheritable(writes)
+    os.close(reads)
+    os.close(writes)
+
+
+def test_the_root_tells_where_it_can_be_interrupted(tmp_path):
+    announce_root({})
+    announce_root({ROOT_PID_VARIABLE: str(tmp_path / "elsewhere" / "root")})  # another host's
+    announce_root({ROOT_PID_VARIABLE: str(tmp_path / "root")})
+    assert (tmp_path / "root").read_text() == str(os.getpid())
+    assert os.listdir(tmp_path) == ["root"]
