@@ -167,8 +167,8 @@ def test_the_root_reads_what_was_piped(run_python, tmp_path):
     piped = tmp_path / "input.txt"
     piped.write_text("first\nsecond\n")
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import announce_root, take_stdin\n"
-        f"environ = {{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
+        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        f"take_stdin({{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
         "print([input(), sys.stdin.read(), sys.stdin.fileno()])\n"
     )
     assert (done.stdout, done.stderr) == ("['first', 'second\\n', 0]\n", "")
@@ -226,8 +226,8 @@ def test_the_root_talks_with_the_terminal(run_python, tmp_path, terminal):
     pid_file = tmp_path / "root"
     os.write(user, b"typed\n")
     done = run_python(
-        "import os, sys\nfrom scoop_mpi.launch.world import take_stdin\n"
-        f"take_stdin({{{TERMINAL_VARIABLE!r}: {path!r}, {ROOT_PID_VARIABLE!r}: "
+        "import os, sys\nfrom scoop_mpi.launch.world import announce_root, take_stdin\n"
+        f"environ = {{{TERMINAL_VARIABLE!r}: {path!r}, {ROOT_PID_VARIABLE!r}: "
         f"{str(pid_file)!r}}}\n"
         "announce_root(environ)\ntake_stdin(environ)\n"
         "print('read', input(), [sys.stdin.isatty(), os.isatty(1), os.isatty(2)], os.getpid())\n"
