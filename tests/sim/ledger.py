@@ -61,7 +61,13 @@ class SimulatedMapCall(MapCall):
 
 
 def check_places(simulation: Simulation) -> None:
-    """Every task that was given away, and each item of a map, is in exactly one place."""
+    """Every task that was given away, and each item of a map, is in exactly one place.
+
+    Until the job ends: then work is dropped.
+    """
+    schedulers = [place.scheduler for place in simulation.ranks if place.scheduler is not None]
+    if any(one.trader.shutdown is not None for one in schedulers):
+        return
     tasks: Counter[tuple[int, int]] = Counter()
     items: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for owner, kind, start, stop in _all_places(simulation):
@@ -69,14 +75,12 @@ def check_places(simulation: Simulation) -> None:
             tasks[owner, start] += 1
         else:
             items.setdefault((owner, kind), []).append((start, stop))
-    for place in simulation.ranks:
-        if place.scheduler is None or place.scheduler.trader.shutdown is not None:
-            continue
-        for id_ in place.scheduler.trader.sent:
-            found = tasks[place.rank, id_]
-            assert found == 1, f"task {id_} of rank {place.rank} is in {found} places"
-        for call in place.scheduler.trader.maps.values():
-            _check_items(call, items.get((place.rank, call.id), []))
+    for owner in schedulers:
+        for id_ in owner.trader.sent:
+            found = tasks[owner.rank, id_]
+            assert found == 1, f"task {id_} of rank {owner.rank} is in {found} places"
+        for call in owner.trader.maps.values():
+            _check_items(call, items.get((owner.rank, call.id), []))
 
 
 def _check_items(call: MapCall, elsewhere: list[tuple[int, int]]) -> None:

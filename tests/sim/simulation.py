@@ -389,7 +389,8 @@ class Simulation:
             self.threads += [place.main for place in self.ranks]
             self._arm()
             while self.aborted is None and not all(place.finished for place in self.ranks):
-                self._note(self.step())
+                self.step()
+                self._look_for_movement()
                 if self.random.random() < 1 / CHECK_EVERY:
                     self.check()
         return self._end()
@@ -406,14 +407,15 @@ class Simulation:
             assert not place.endpoint.transferring(), "a message is in flight for ever"
         return code
 
-    def step(self) -> bool:
-        """One random event; False if it was a turn of a thread that then rests."""
+    def step(self) -> None:
+        """One random event."""
         self.steps += 1
         if self.network.in_flight and self.random.random() < self.delivery:
             self.network.deliver_one()
-            return True
-        thread = self.random.choice([one for one in self.threads if one.can_go()])
-        return not self._turn(thread)
+            self._quiet = 0
+        else:
+            thread = self.random.choice([one for one in self.threads if one.can_go()])
+            self._quiet += self._turn(thread)  # no sign of anything if it was interrupted
 
     def _turn(self, thread: Thread) -> bool:
         """Lets a thread go on; True if it is at rest then."""
@@ -427,12 +429,12 @@ class Simulation:
             thread.rank.leave(thread)
         return thread.at_rest or thread.over
 
-    def _note(self, moved: bool) -> None:
+    def _look_for_movement(self) -> None:
         """Lets time fly while nothing moves; raises if that lasts too long."""
         size = len(self.ranks)
         visible = len(self.network.log) + self.executed.total()
-        self._quiet = 0 if moved or visible != self._visible else self._quiet + 1
-        self._visible = visible
+        if visible != self._visible:
+            self._quiet, self._visible = 0, visible
         if self._quiet > LEAP_AFTER * size:
             self._now += self.tick_s * 2 ** min(self._quiet // size - LEAP_AFTER, 30)
         if self._quiet > STUCK_AFTER * size or self.steps > STEPS_AT_MOST:
