@@ -24,9 +24,11 @@ from typing import Any
 from unittest import mock
 
 import scoop_mpi
+from scoop_mpi import codec
 
-MODULES = ("attributes", "backlog", "codec", "completion", "constants", "future", "futures",
-           "joins", "mapcall", "parcels", "rank", "runtime", "scheduler", "shared", "trader")
+MODULES = ("attributes", "backlog", "changes", "codec", "completion", "constants", "definitions",
+           "future", "futures", "joins", "mapcall", "names", "parcels", "rank", "rebuild",
+           "runtime", "scheduler", "shared", "trader", "usercode")
 """All that runs on two threads, or on the one that the other may interrupt."""
 NAME = "__point__"
 
@@ -151,6 +153,8 @@ def locks(make: Callable[[bool], Any]) -> Iterator[None]:
     standin.Lock, standin.RLock = (lambda: make(False)), (lambda: make(True))
     kinds = {type(threading.Lock()): False, type(threading.RLock()): True}
     with ExitStack() as patches:
+        # This class has a lock, too, and is made when it is first needed.
+        patches.enter_context(mock.patch.object(codec, "_value_pickler_class", None))
         for name in MODULES:
             module = importlib.import_module(f"{scoop_mpi.__name__}.{name}")
             for key, thing in list(vars(module).items()):

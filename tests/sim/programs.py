@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 from unittest import mock
 
 from hypothesis import strategies as st
 
-from scoop_mpi import codec, futures, shared
+from scoop_mpi import definitions, futures, shared
 from scoop_mpi.errors import NotPicklableError
 from simulation import Simulation
 
@@ -450,8 +451,8 @@ def simulate(workers: int, seed: int, tree: Node, **settings: Any) -> Simulation
     """Runs a random program; checks its result and that it was run once."""
     _optional.clear()
     _forbidden.clear()
-    kept = (codec.DEFINITIONS_KEPT, 2000, 1)[seed % 3]
-    with mock.patch.object(codec, "DEFINITIONS_KEPT", kept):
+    few = {} if seed % 2 else {"KEPT_BYTES": seed % 3000, "BELIEVED_BYTES": seed % 7000}
+    with mock.patch.multiple(definitions, **few) if few else nullcontext():
         simulation = play(workers, lambda: run_node(tree), seed, **settings)
     assert simulation.result == value_of(tree)
     run = set(simulation.executed)

@@ -11,7 +11,7 @@ each task and item is in exactly one place. The driver notices when nothing move
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,7 +24,8 @@ from greenlet import getcurrent, greenlet
 
 import preemption
 from ledger import SimulatedMapCall, SimulatedScheduler, check_places
-from scoop_mpi import codec, context, rank, runtime, scheduler
+from scoop_mpi import context, rank, runtime, scheduler
+from scoop_mpi.codec import Codec
 from scoop_mpi.machine import Machine
 from scoop_mpi.messages import BROKER, ROOT, Message
 from scoop_mpi.program import Ending
@@ -57,6 +58,8 @@ class Thread:
         self.at_rest = False
         """Was it left where no work is in its hands?"""
         self.in_user_code = False
+        self.due = math.inf
+        """When it wants to go on at the latest."""
         self.awaited: Callable[[], bool] | None = None
         """Must be true before it can go on."""
         self.scheduler: scheduler.Scheduler | None = None
@@ -140,6 +143,15 @@ class SimulatedMachine(Machine):
         self._simulation.threads.append(thread)
         return lambda: self._simulation.wait_until(lambda: thread.over, at_rest=True)
 
+    def pause(
+        self, waited_s: float, limit_s: float | None = None, longest_s: float = 0.0,
+        endpoint: Any = None, has_mail: Callable[[], bool] | None = None,
+    ) -> None:
+        if limit_s is not None:
+            assert self._simulation.current is not None
+            self._simulation.current.due = self._simulation.clock() + limit_s
+        super().pause(waited_s, limit_s, longest_s, endpoint, has_mail)
+
     def report(self, text: str) -> None:
         if text:
             self._simulation.reports.append(text)
@@ -200,8 +212,8 @@ class Rank:
         self.worker: runtime.Worker | None = None
         self.main = Thread(self, self.run_broker if rank == BROKER else self.run_worker)
         self.threads = [self.main]
-        self.state: tuple[Any, ...] = (None, None)
-        """What is process-wide: the scheduler, the codec that is unpickling."""
+        self.installed: scheduler.Scheduler | None = None
+        """What is process-wide."""
 
     @property
     def scheduler(self) -> SimulatedScheduler | None:
@@ -218,7 +230,7 @@ class Rank:
             self.endpoint, self.simulation.timeout_s, self.machine)
 
     def run_worker(self) -> None:
-        self.worker = runtime.Worker(self.endpoint, codec.Codec(), self.machine)
+        self.worker = runtime.Worker(self.endpoint, Codec(), self.machine)
         join = rank._run_root if self.rank == ROOT else rank._join
         self.exit_code = self.worker.finish(join(self, self.worker))  # type: ignore[arg-type]
         assert not self.endpoint.transferring(), "left before a large message was received"
@@ -234,14 +246,14 @@ class Rank:
 
     def enter(self, thread: Thread) -> None:
         """Sets what is process-wide, or a thread's, as it was when ``thread`` was left."""
-        context._scheduler, codec.Codec._loading = self.state
+        context._scheduler = self.installed
         context.here.__dict__.clear()
         if thread.scheduler is not None:
             context.here.scheduler = thread.scheduler
 
     def leave(self, thread: Thread) -> None:
         """Keeps it."""
-        self.state = context._scheduler, codec.Codec._loading
+        self.installed = context._scheduler
         thread.scheduler = getattr(context.here, "scheduler", None)
 
 
@@ -288,6 +300,7 @@ class Simulation:
         self._quiet = 0
         self._visible = 0
         self._in_hands = 0
+        self._leap_s = self.tick_s
         self._program: Callable[[], Any] = lambda: None
 
     # -- what the ranks call -----------------------------------------------
@@ -420,6 +433,7 @@ class Simulation:
     def _turn(self, thread: Thread) -> bool:
         """Lets a thread go on; True if it is at rest then."""
         thread.at_rest = thread.in_user_code = False
+        thread.due = math.inf
         thread.rank.enter(thread)
         self.current = thread
         try:
@@ -434,11 +448,22 @@ class Simulation:
         size = len(self.ranks)
         visible = len(self.network.log) + self.executed.total()
         if visible != self._visible:
-            self._quiet, self._visible = 0, visible
-        if self._quiet > LEAP_AFTER * size:
-            self._now += self.tick_s * 2 ** min(self._quiet // size - LEAP_AFTER, 30)
+            self._quiet, self._visible, self._leap_s = 0, visible, self.tick_s
+        under_way = self.network.in_flight or any(self.network.arrived) or not all(
+            thread.at_rest or thread.over for thread in self.threads)
+        if self._quiet > LEAP_AFTER * size and not under_way:
+            self._let_time_fly()
         if self._quiet > STUCK_AFTER * size or self.steps > STEPS_AT_MOST:
             raise Stuck(self.describe())
+
+    def _let_time_fly(self) -> None:
+        """The faster, the longer it does; but somebody's deadline is not flown over."""
+        due = min(thread.due for thread in self.threads)
+        if self._now + self._leap_s < due:
+            self._now += self._leap_s
+            self._leap_s *= 2 ** (1 / len(self.ranks))
+        else:
+            self._now, self._leap_s = max(self._now, due), self.tick_s
 
     # -- what must always hold ---------------------------------------------
 
@@ -480,9 +505,3 @@ class Simulation:
                 f"in user code {place.main.in_user_code}"
             )
         return "\n".join(lines)
-
-
-def arrivals(simulation: Simulation) -> itertools.chain[tuple[int, int, int, bytes]]:
-    """Messages that are on their way, or there and not received."""
-    network = simulation.network
-    return itertools.chain(network.in_flight, *network.arrived)
