@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -27,7 +26,7 @@ from ledger import SimulatedMapCall, SimulatedScheduler, check_places
 from scoop_mpi import context, rank, runtime, scheduler
 from scoop_mpi.codec import Codec
 from scoop_mpi.machine import Machine
-from scoop_mpi.messages import BROKER, ROOT, Message
+from scoop_mpi.messages import BROKER, ROOT, Failure, Left, Message
 from scoop_mpi.program import Ending
 from scoop_mpi.transport.memory import MemoryEndpoint, Network
 
@@ -239,10 +238,10 @@ class Rank:
         """As ``program.Program``."""
         return self.simulation.run_program()
 
-    def import_on_worker(self, rank: int) -> str:
+    def import_on_worker(self, rank: int) -> Failure | Left | None:
         """As ``program.Program``."""
         self.simulation.breathe(in_task=False)
-        return self.simulation.import_errors.get(rank, "")
+        return self.simulation.troubles.get(rank)
 
     def enter(self, thread: Thread) -> None:
         """Sets what is process-wide, or a thread's, as it was when ``thread`` was left."""
@@ -264,13 +263,13 @@ class Simulation:
         tick_s: virtual seconds that pass at each look at the clock.
         switching: the chance of a switch to another thread at each point of the package.
         timeout_s: that of the job.
-        import_errors: why workers, by rank, cannot import the program.
+        troubles: why workers, by rank, cannot import the program.
     """
 
     def __init__(
         self, workers: int, seed: int, *, tick_s: float | None = None,
         switching: float | None = None, timeout_s: float | None = None,
-        import_errors: dict[int, str] | None = None,
+        troubles: Mapping[int, Failure | Left] | None = None,
     ) -> None:
         self.network = Network(workers + 1, seed)
         self.random = chance = self.network.random
@@ -280,7 +279,7 @@ class Simulation:
         self.delivery = chance.choice([0.5, 0.5, 0.1, 0.9])
         self.large = chance.choice([0.0, 0.2])
         self.timeout_s = timeout_s
-        self.import_errors = import_errors or {}
+        self.troubles = troubles or {}
         self.executed: Counter[Any] = Counter()
         """How often each task's body was entered; filled in by the program."""
         self.result: Any = None
@@ -387,7 +386,8 @@ class Simulation:
         self._program = program
         stubs: dict[str, Any] = {
             "take_stdin": lambda: None, "leave_stdin": lambda: None,
-            "signal": SimpleNamespace(signal=lambda *args: None, SIGINT=2),
+            "announce_root": lambda: None, "hear_interrupts": lambda: False,
+            "_on_ctrl_c": lambda handler: None,
         }
         with ExitStack() as stack:
             stack.enter_context(mock.patch.multiple(rank, **stubs))

@@ -13,6 +13,7 @@ import programs
 from programs import breathe, nodes, numbered, run_node, simulate, wide
 from scoop_mpi import context, futures
 from scoop_mpi.errors import TIMED_OUT
+from scoop_mpi.messages import Failure, Left
 from simulation import Simulation
 
 SEEDS = range(40)
@@ -94,10 +95,24 @@ def test_workers_that_cannot_import_the_program(seed: int) -> None:
     workers = chance.randint(2, 6)
     errors = {rank: f"rank {rank}'s" for rank in range(2, workers + 1) if chance.random() < 0.5}
     errors[workers] = f"rank {workers}'s"
-    end = end_of(workers, seed, work_until(seed, lambda: None), import_errors=errors)
+    end = end_of(workers, seed, work_until(seed, lambda: None), troubles={
+        rank: Failure(text, 1) for rank, text in errors.items()})
     # It may be told so late that all has been run.
     assert end.exit_code == 1 and end.reports[0] in errors.values() or end == (0, [], False)
     assert len(end.reports) <= 1 + end.aborted
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_workers_that_leave_the_program_at_import(seed: int) -> None:
+    """If the root leaves it as well, that end counts; else they have failed."""
+    workers, root_leaves = seed % 5 + 2, bool(seed % 2)
+    left = {rank: Left(f"rank {rank} left") for rank in range(2, workers + 1, 1 + seed % 3)}
+    end = end_of(workers, seed, (lambda: sys.exit(3)) if root_leaves else lambda: linger(True),
+                 troubles=left)
+    if root_leaves:
+        assert end == (3, [], False)
+    else:
+        assert end.exit_code == 1 and end.reports[0] in [one.text for one in left.values()]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
