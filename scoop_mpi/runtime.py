@@ -229,9 +229,11 @@ def run_broker(
             end_by = None
             for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
                 endpoint.send(dest, message)
-        if broker.left and left_by is None:
+        if not broker.left:
+            left_by = None
+        elif left_by is None:
             left_by = now + LEFT_S
-        elif broker.left and left_by is not None and now > left_by:
+        elif now > left_by:
             for dest, message in broker.root_goes_on():
                 endpoint.send(dest, message)
         if broker.state is BrokerState.STOPPING:
