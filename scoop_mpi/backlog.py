@@ -272,8 +272,10 @@ class Backlog:
                 if task is not None:
                     return task
                 self._oldest.popleft()
-            # One C call: the other thread cannot change the dict meanwhile.
-            self._oldest.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
+            try:
+                self._oldest.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
+            except RuntimeError:
+                continue  # the other thread has changed the dict between those two C calls
             if not self._oldest:
                 return None
 

@@ -31,10 +31,10 @@ from typing import NamedTuple
 from . import alias, context, forks
 from .errors import LaunchError, MainGuardError
 from .held import HeldOutput
+from .machine import report
 from .messages import Failure, Left
 from .names import PROGRAM_MODULE, Names
 from .renaming import name_to_replace, rename
-from .runtime import report
 from .uncaught import exit_code_of, users_part
 
 _FUTURES = functools.reduce(

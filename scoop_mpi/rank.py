@@ -25,6 +25,7 @@ from .launch.world import (
     announce_root, check_size, forget_launcher, launched_rank, leave_stdin, let_the_first_speak,
     take_stdin,
 )
+from .machine import report
 from .messages import BROKER, ROOT, Failure, Finished, Left
 from .program import Program
 from .surroundings import fair_threads, hear_interrupts, set_threads
@@ -71,7 +72,7 @@ def run_rank(
     except BaseException as error:
         forks.end_if_forked(error)
         # A defect of ours. The other ranks would wait for this one for ever.
-        runtime.report(traceback.format_exc())
+        report(traceback.format_exc())
         endpoint.abort(1)
         raise
 
@@ -166,7 +167,7 @@ def _run_alone(program: Program) -> int:
     scheduler = runtime.start_alone()
     context.install(scheduler)
     ending = scheduler.run_program(program.run_as_main)
-    runtime.report(ending.text)
+    report(ending.text)
     if ending.failed:
         runtime.forget_leftovers()
     return ending.exit_code

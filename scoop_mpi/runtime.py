@@ -5,12 +5,7 @@ no work and its large sends would stall. So while, and only while, the thread th
 runs tasks has not looked at the network for ``DONOR_NAP_S``, a second thread does it
 in its place. Code that holds the GIL for long blocks both.
 
-Waiting. Blocking MPI calls spin, which starves the other ranks of a full node. We
-poll instead: at first, if there is a core for every rank, yielding it between two polls;
-then sleeping. Ranks of the same host wake each other (``transport.doorbell``). Messages
-from elsewhere must be polled for: so in a pool of several hosts a sleep lasts for a
-hundredth of the time waited so far, no wait becomes more than about 1 % longer and an
-idle rank is quiet. (``time.sleep(0)`` is no yield: it can take 100 µs.)
+Endpoint and ``machine`` are passed in, so that whole jobs run in simulations.
 """
 
 from __future__ import annotations
@@ -24,7 +19,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import context, forks
 from .broker import Broker, BrokerState
@@ -34,14 +29,11 @@ from .errors import TIMED_OUT, ForkError
 from .future import CANCELLED, Future
 from .launch.world import has_rank_above
 from .log import logger
+from .machine import MACHINE, Machine, report, spin_time
 from .messages import BROKER, Failure, Finished, Goodbye, Left
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
-from .transport.doorbell import LONGEST_S
-from .transport.endpoint import Alone, Endpoint
-
-if TYPE_CHECKING:
-    from .transport.mpi import MpiEndpoint
+from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
 
 DONOR_NAP_S = 0.006
 """Seconds of silence after which the donor thread takes over."""
@@ -49,11 +41,6 @@ DONOR_NAP_MAX_S = 0.01
 """The same, when no message has come for a while."""
 DONOR_NAP_TRANSFER_S = 0.0002
 """The same, while a large message is on its way: it moves on at each look only."""
-YIELD_S = 0.0003
-"""Seconds of a wait that are spent yielding the core between polls."""
-SLEEP_MAX_S = 0.05
-"""Longest sleep of an idle worker that not all others can wake: what the first task after
-a long wait may lose."""
 BROKER_SLEEP_MAX_S = 0.01
 """The same of the broker, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
@@ -64,46 +51,16 @@ LEAVE_S = 60.0
 """The same when all work is done, so that only a machine in trouble takes so long."""
 
 
-def pause(
-    waited_s: float, limit_s: float | None = None, longest_s: float = SLEEP_MAX_S,
-    endpoint: MpiEndpoint | None = None,
-    has_mail: Callable[[], bool] | None = None,
-) -> None:
-    """Lets time pass between two polls, the more the longer the wait has lasted.
-
-    Args:
-        waited_s: seconds that the wait has lasted.
-        limit_s: seconds to sleep at most; None: no limit but ``longest_s``.
-        endpoint: whose messages are awaited; None: nobody rings.
-        has_mail: asked before it sleeps; None: the endpoint is.
-    """
-    rings = endpoint is not None and endpoint.all_can_ring and not endpoint.transferring()
-    if waited_s < spin_time(endpoint if rings else None):
-        os.sched_yield()
-        return
-    nap_s = LONGEST_S if rings else min(waited_s / 100, longest_s)
-    if limit_s is not None:
-        nap_s = max(0.0, min(nap_s, limit_s))
-    if endpoint is None:
-        time.sleep(nap_s)
-    else:
-        endpoint.sleep(nap_s, has_mail or endpoint.has_mail)
-
-
-def spin_time(endpoint: MpiEndpoint | None) -> float:
-    """Seconds of a wait that are spent yielding, if ``endpoint`` can be woken."""
-    return 0.0 if endpoint is not None and endpoint.crowded else YIELD_S
-
-
 class Idler:
     """The idle policy of a worker; rests the donor thread while the worker sleeps."""
 
-    def __init__(self, endpoint: MpiEndpoint) -> None:
+    def __init__(self, endpoint: ProcessEndpoint, machine: Machine = MACHINE) -> None:
         self._endpoint = endpoint
+        self._machine = machine
         self.spin_s = spin_time(endpoint if endpoint.all_can_ring else None)
         self.has_mail: Callable[[], bool] | None = None
         """Asked before each sleep: is there something to do after all?"""
-        self.busy = threading.Event()
+        self.busy = machine.event()
         """Cleared when the donor thread need not look after this rank."""
         self.busy.set()
 
@@ -111,7 +68,8 @@ class Idler:
         """See :class:`scoop_mpi.scheduler.Idler`."""
         if waited_s >= self.spin_s and self.busy.is_set():
             self.busy.clear()
-        pause(waited_s, limit_s, endpoint=self._endpoint, has_mail=self.has_mail)
+        self._machine.pause(
+            waited_s, limit_s, endpoint=self._endpoint, has_mail=self.has_mail)
 
     def resume(self) -> None:
         """See :class:`scoop_mpi.scheduler.Idler`."""
@@ -119,25 +77,27 @@ class Idler:
             self.busy.set()
 
 
-class Donor(threading.Thread):
-    """Deals with other ranks while this one is inside user code."""
+class Donor:
+    """Deals with other ranks while this one is inside user code, in a thread of its own."""
 
     def __init__(
-        self, scheduler: Scheduler, idler: Idler, abort: Callable[[int], None]
+        self, scheduler: Scheduler, idler: Idler, abort: Callable[[int], None],
+        machine: Machine = MACHINE,
     ) -> None:
-        super().__init__(name="scoop_mpi donor", daemon=True)
         self._abort = abort
+        self._machine = machine
         self._scheduler = scheduler
         self._idler = idler
         self._stopping = False
+        self._join = machine.run_beside(self._run)
 
-    def run(self) -> None:
+    def _run(self) -> None:
         """Ends after :meth:`stop`; a defect in here takes the whole job down."""
         try:
             self._watch()
         except BaseException as error:
             forks.end_if_forked(error)  # by an argument, while it was pickled
-            report(traceback.format_exc())
+            self._machine.report(traceback.format_exc())
             self._abort(1)
 
     def _watch(self) -> None:
@@ -153,23 +113,26 @@ class Donor(threading.Thread):
             if trader.transferring():
                 nap_s = DONOR_NAP_TRANSFER_S
             exchanges, received = trader.exchanges, trader.received
-            time.sleep(nap_s)
+            self._machine.sleep(nap_s)
             self._idler.busy.wait()
 
     def stop(self) -> None:
         """Returns when the thread has ended."""
         self._stopping = True
         self._idler.busy.set()
-        self.join()
+        self._join()
 
 
 class Worker:
     """One worker rank: its scheduler, its donor thread, its way out."""
 
-    def __init__(self, endpoint: MpiEndpoint, codec: Codec) -> None:
+    def __init__(
+        self, endpoint: ProcessEndpoint, codec: Codec, machine: Machine = MACHINE
+    ) -> None:
         self._endpoint = endpoint
-        self._idler = Idler(endpoint)
-        self.scheduler = make_scheduler(endpoint, codec, self._idler)
+        self._machine = machine
+        self._idler = Idler(endpoint, machine)
+        self.scheduler = make_scheduler(endpoint, codec, self._idler, clock=machine.clock)
         self._idler.has_mail = self._has_mail
         self._donor: Donor | None = None
 
@@ -182,10 +145,8 @@ class Worker:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
         if self.scheduler.trader.peers and self._endpoint.two_threads:
-            # The donor must get the GIL within about a millisecond.
-            sys.setswitchinterval(0.001)
-            self._donor = Donor(self.scheduler, self._idler, self._endpoint.abort)
-            self._donor.start()
+            self._donor = Donor(
+                self.scheduler, self._idler, self._endpoint.abort, self._machine)
 
     def finish(self, message: Finished | Failure | Left | None) -> int:
         """Says ``message`` to the broker, runs tasks until the job ends.
@@ -214,7 +175,7 @@ class Worker:
         sys.stdout.flush()
         sys.stderr.flush()
         trader = self.scheduler.trader
-        began = time.perf_counter()
+        began = self._machine.clock()
         said = False
         while not trader.may_leave:
             trader.discard()
@@ -222,11 +183,12 @@ class Worker:
             if not said and not self._endpoint.transferring():
                 said = True
                 trader.tell(BROKER, Goodbye())
-            pause(time.perf_counter() - began, endpoint=self._endpoint)
+            self._machine.pause(self._machine.clock() - began, endpoint=self._endpoint)
 
 
 def make_scheduler(
-    endpoint: Endpoint, codec: Codec, idler: SchedulerIdler, alone: bool = False
+    endpoint: Endpoint, codec: Codec, idler: SchedulerIdler, alone: bool = False,
+    clock: Callable[[], float] = MACHINE.clock,
 ) -> Scheduler:
     """The scheduler that the job's settings ask for."""
     job = context.job()
@@ -234,23 +196,25 @@ def make_scheduler(
         # Imported here: every rank pays for imports, few need this one.
         from .instruments import InstrumentedScheduler
 
-        return InstrumentedScheduler(endpoint, codec, time.perf_counter, idler, alone, job=job)
-    return Scheduler(endpoint, codec, time.perf_counter, idler, alone)
+        return InstrumentedScheduler(endpoint, codec, clock, idler, alone, job=job)
+    return Scheduler(endpoint, codec, clock, idler, alone)
 
 
-def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
+def run_broker(
+    endpoint: ProcessEndpoint, timeout_s: float | None = None, machine: Machine = MACHINE
+) -> int:
     """Runs rank 0 until every worker has left; returns the job's exit code.
 
     Args:
         timeout_s: seconds after which the job fails, wherever it is; None: no limit.
     """
     broker = Broker(endpoint.size)
-    end_by = None if timeout_s is None else time.perf_counter() + timeout_s
-    silent_since = time.perf_counter()
+    silent_since = machine.clock()
+    end_by = None if timeout_s is None else silent_since + timeout_s
     stop_by = left_by = None
     while broker.state is not BrokerState.STOPPED:
         arrived = endpoint.receive()
-        now = time.perf_counter()
+        now = machine.clock()
         if arrived is not None:
             silent_since = now
             for dest, message in broker.handle(*arrived):
@@ -259,23 +223,26 @@ def run_broker(endpoint: MpiEndpoint, timeout_s: float | None = None) -> int:
         else:
             endpoint.progress()
             deadlines = [at - now for at in (end_by, stop_by, left_by) if at is not None]
-            pause(now - silent_since, min(deadlines, default=None), BROKER_SLEEP_MAX_S, endpoint)
+            machine.pause(
+                now - silent_since, min(deadlines, default=None), BROKER_SLEEP_MAX_S, endpoint)
         if end_by is not None and now > end_by:
             end_by = None
             for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
                 endpoint.send(dest, message)
-        if broker.left and left_by is None:
+        if not broker.left:
+            left_by = None
+        elif left_by is None:
             left_by = now + LEFT_S
-        elif broker.left and left_by is not None and now > left_by:
+        elif now > left_by:
             for dest, message in broker.root_goes_on():
                 endpoint.send(dest, message)
         if broker.state is BrokerState.STOPPING:
             if stop_by is None:
                 stop_by = now + (LEAVE_S if broker.drained else STOP_S)
-                report(broker.report)
+                machine.report(broker.report)
             elif now > stop_by:
-                _abort(endpoint, broker)
-    _send_all(endpoint)
+                _abort(endpoint, broker, machine)
+    _send_all(endpoint, machine)
     return broker.exit_code
 
 
@@ -283,24 +250,19 @@ def _timed_out(timeout_s: float | None) -> Failure:
     return Failure(f"scoop_mpi: the job was ended after --timeout {timeout_s:g} s", TIMED_OUT)
 
 
-def _send_all(endpoint: MpiEndpoint) -> None:
-    began = time.perf_counter()
+def _send_all(endpoint: ProcessEndpoint, machine: Machine) -> None:
+    began = machine.clock()
     while endpoint.transferring():
         endpoint.progress()
-        pause(time.perf_counter() - began, endpoint=endpoint)
+        machine.pause(machine.clock() - began, endpoint=endpoint)
 
 
-def _abort(endpoint: MpiEndpoint, broker: Broker) -> None:
+def _abort(endpoint: ProcessEndpoint, broker: Broker, machine: Machine) -> None:
     """Some ranks do not leave, mostly because they are inside a task: take them down."""
     ranks = ", ".join(map(str, sorted(broker.present)))
-    report(f"scoop_mpi: rank(s) {ranks} did not stop after the end of the job; aborting")
+    machine.report(
+        f"scoop_mpi: rank(s) {ranks} did not stop after the end of the job; aborting")
     endpoint.abort(broker.exit_code or 1)
-
-
-def report(text: str) -> None:
-    """Prints ``text`` on standard error, if there is any."""
-    if text:
-        print(text.rstrip("\n"), file=sys.stderr, flush=True)
 
 
 # -- one process -----------------------------------------------------------

@@ -132,7 +132,7 @@ class Scheduler:
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
         "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_timers",
         "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
-        "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at", "_polling_since",
+        "_countdown", "_looked_at", "_busy_since", "_share_from", "_polling_since",
         "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
 
@@ -172,7 +172,7 @@ class Scheduler:
         self._looked_at = clock()
         self._busy_since = self._looked_at
         self._share_from = self._looked_at
-        self._polled_at = self._polling_since = self._looked_at
+        self._polling_since = self._looked_at
         self._creations: deque[tuple[int, float]] = deque([(0, self._looked_at)], LOG_LENGTH)
         self._leaver: Parked | None = None
         self._main = getcurrent()
@@ -344,9 +344,9 @@ class Scheduler:
         """
         self.look(eager=True, hold=True)
         now = self.clock()
-        if now - self._polled_at > POLL_PATIENCE_S or self.created != self._polled_with:
-            self._polling_since = now
-        self._polled_at, self._polled_with = now, self.created
+        # However far apart the polls are: each may come after a sleep.
+        if self.created != self._polled_with:
+            self._polling_since, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
         if self._ready or not self.trader.peers or nobody_helps and self.backlog:
             parked = Parked(self._ready)

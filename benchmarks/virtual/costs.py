@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scoop_mpi import runtime
+from scoop_mpi import machine, runtime
 from scoop_mpi.messages import Message
 
 
@@ -57,13 +57,13 @@ class Costs:
 
 @dataclass(frozen=True)
 class Idling:
-    """How idle ranks wait for messages (``runtime.pause``).
+    """How idle ranks wait for messages (``machine``).
 
     ``bell_s``: seconds in which a message wakes a rank on its own node (``transport.doorbell``).
     """
 
-    yield_s: float = runtime.YIELD_S
-    worker_sleep_s: float = runtime.SLEEP_MAX_S
+    yield_s: float = machine.YIELD_S
+    worker_sleep_s: float = machine.SLEEP_MAX_S
     broker_sleep_s: float = runtime.BROKER_SLEEP_MAX_S
     bell_s: float = 50e-6
     node: int = 64

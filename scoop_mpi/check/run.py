@@ -17,7 +17,7 @@ from ..job import Settings
 from ..messages import BROKER
 from ..program import Program
 from ..rank import run_rank
-from ..runtime import report
+from ..machine import report
 from .direct import Director
 from .facts import Facts, transports_in_use, versions
 from .guard import Guard, limit_of

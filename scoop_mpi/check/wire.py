@@ -10,7 +10,7 @@ import time
 from statistics import median
 from typing import NamedTuple
 
-from ..runtime import pause
+from ..machine import MACHINE
 from ..transport.mpi import MPI
 
 ANY = MPI.ANY_SOURCE
@@ -84,7 +84,7 @@ class Wire:
             waited_s = time.perf_counter() - began
             if waited_s > limit_s:
                 return None
-            pause(waited_s)
+            MACHINE.pause(waited_s)
         buffer = bytearray(self._status.Get_count(MPI.BYTE))
         message.Recv([buffer, MPI.BYTE])
         return self._status.source, bytes(buffer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from ..messages import BROKER, ROOT, Message
@@ -29,6 +30,26 @@ class Endpoint(Protocol):
 
     def transferring(self) -> bool:
         """True if a message is half sent or half received: it moves on at each call."""
+
+
+class ProcessEndpoint(Endpoint, Protocol):
+    """The endpoint of a process: it can sleep until a message comes."""
+
+    two_threads: bool
+    """May two threads make calls, one at a time?"""
+    all_can_ring: bool
+    """Can every other rank end a :meth:`sleep` of this one?"""
+    crowded: bool
+    """Do workers need all cores of this host, so that waiting should take none?"""
+
+    def has_mail(self) -> bool:
+        """True if a message has arrived."""
+
+    def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
+        """Sleeps for so long at most, not if ``has_mail``, nor once a message rings."""
+
+    def abort(self, exit_code: int) -> None:
+        """Ends all ranks at once. Does not return."""
 
 
 class Alone:

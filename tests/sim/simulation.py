@@ -1,230 +1,507 @@
-"""A whole pool in one process: the real broker and schedulers on a network in memory.
+"""A whole pool in one process: the real loops of all ranks on a network in memory.
 
-Every rank lives in a greenlet. The driver picks at random, from a seed, what happens
-next: a message arrives, a rank goes on for a while, the donor thread of a rank that
-is inside user code does its round. After every step it checks that no task is lost
-or run twice, and it notices when nothing moves any more.
+Every thread of every rank (the one that runs tasks, and the donor) lives in greenlets, and
+so does the broker. The driver picks at random, from a seed, what happens next: a message
+arrives, or a thread goes on for a while: until it rests, until user code breathes, or, in
+a part of the simulations, until it is interrupted at a random point of the package
+(``preemption``). How fast the clock runs is drawn from the seed, too. Now and then all
+threads go on to a point at which no work is in their hands; then ``ledger`` looks whether
+each task and item is in exactly one place. The driver notices when nothing moves any more.
 """
 
 from __future__ import annotations
 
-import itertools
-import pickle
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
+from unittest import mock
 
 from greenlet import getcurrent, greenlet
 
-from scoop_mpi import context
-from scoop_mpi.broker import Broker, BrokerState
-from scoop_mpi.codec import Codec, unpack
-from scoop_mpi.future import ForeignTask
-from scoop_mpi.messages import BROKER, ROOT, Finished, Goodbye, Message, Rejected, Results, Tasks
-from scoop_mpi.scheduler import Scheduler
+import preemption
+from ledger import SimulatedMapCall, SimulatedScheduler, check_places
+from scoop_mpi import context, rank, runtime, scheduler
+from scoop_mpi.codec import Codec
+from scoop_mpi.machine import Machine
+from scoop_mpi.messages import BROKER, ROOT, Failure, Left, Message
+from scoop_mpi.program import Ending
 from scoop_mpi.transport.memory import MemoryEndpoint, Network
 
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
 STEPS_AT_MOST = 1_000_000
 """Steps after which a simulation counts as stuck, whatever moves in it."""
+LEAP_AFTER = 10
+"""Steps for each rank without any visible change after which time begins to fly."""
+CHECK_EVERY = 16
+"""Steps between two looks at all books, on average."""
+EXCUSES = 200
+"""Turns that all threads together get to come to rest before such a look."""
 
 
 class Stuck(AssertionError):
     """Nothing moves any more, or something moves for ever, but the job has not ended."""
 
 
-class SimulatedScheduler(Scheduler):
-    """Keeps book of the foreign tasks it is running."""
+class Thread:
+    """One thread of a rank: the greenlet to switch to when it is its turn."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.running_foreign: list[tuple[int, int]] = []
-        super().__init__(*args, **kwargs)
+    def __init__(self, place: Rank, work: Callable[[], object]) -> None:
+        self.rank = place
+        self.where = greenlet(self._live, parent=place.simulation.driver)
+        """Where the thread goes on at its next turn."""
+        self.over = False
+        self.at_rest = False
+        """Was it left where no work is in its hands?"""
+        self.in_user_code = False
+        self.due = math.inf
+        """When it wants to go on at the latest."""
+        self.awaited: Callable[[], bool] | None = None
+        """Must be true before it can go on."""
+        self.scheduler: scheduler.Scheduler | None = None
+        """What ``context.here`` has."""
+        self._work = work
 
-    def _run_foreign(self, task: ForeignTask[Any]) -> None:
-        key = (task.owner, task.number)
-        self.running_foreign.append(key)
-        super()._run_foreign(task)
-        self.running_foreign.remove(key)
+    def _live(self) -> None:
+        self._work()
+        self.over = True
+
+    def can_go(self) -> bool:
+        """True if it is neither blocked nor over."""
+        return not self.over and (self.awaited is None or self.awaited())
+
+
+class Lock:
+    """A lock between the threads of a simulation."""
+
+    def __init__(self, simulation: Simulation, reentrant: bool) -> None:
+        self._simulation = simulation
+        self._reentrant = reentrant
+        self.owner: Thread | None = None
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        me = self._simulation.current
+        if me is None:
+            return  # the driver only looks on
+        while self.owner not in (None, me):
+            self._simulation.wait_until(lambda: self.owner is None)
+        assert self._reentrant or self.owner is None, "a thread waits for itself"
+        self.owner = me
+        self._depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._simulation.current is not None:
+            self._depth -= 1
+            if not self._depth:
+                self.owner = None
+
+
+class Event:
+    """A ``threading.Event`` between the threads of a simulation."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._set = False
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def set(self) -> None:
+        self._set = True
+
+    def clear(self) -> None:
+        self._set = False
+
+    def wait(self) -> None:
+        while not self._set:
+            self._simulation.wait_until(self.is_set, at_rest=True)
+
+
+class SimulatedMachine(Machine):
+    """The machine of one rank."""
+
+    def __init__(self, simulation: Simulation, place: Rank) -> None:
+        self.clock = simulation.clock
+        self.event = partial(Event, simulation)  # type: ignore[assignment]
+        self._simulation = simulation
+        self._rank = place
+
+    def give_way(self) -> None:
+        self._simulation.give_way(at_rest=True)
+
+    def sleep(self, seconds: float) -> None:
+        self._simulation.give_way(at_rest=True)
+
+    def run_beside(self, work: Callable[[], None]) -> Callable[[], None]:
+        thread = Thread(self._rank, work)
+        self._rank.threads.append(thread)
+        self._simulation.threads.append(thread)
+        return lambda: self._simulation.wait_until(lambda: thread.over, at_rest=True)
+
+    def pause(
+        self, waited_s: float, limit_s: float | None = None, longest_s: float = 0.0,
+        endpoint: Any = None, has_mail: Callable[[], bool] | None = None,
+    ) -> None:
+        if limit_s is not None:
+            assert self._simulation.current is not None
+            self._simulation.current.due = self._simulation.clock() + limit_s
+        super().pause(waited_s, limit_s, longest_s, endpoint, has_mail)
+
+    def report(self, text: str) -> None:
+        if text:
+            self._simulation.reports.append(text)
+
+
+class SimulatedEndpoint(MemoryEndpoint):
+    """Some messages are large: the sender must help until they have been received."""
+
+    two_threads = True
+
+    def __init__(self, simulation: Simulation, rank: int) -> None:
+        super().__init__(simulation.network, rank)
+        self._simulation = simulation
+        self.all_can_ring = simulation.random.random() < 0.5
+        self.crowded = simulation.random.random() < 0.5
+        self.large: list[Any] = []
+
+    def send(self, dest: int, message: Message) -> None:
+        self._simulation.check_lock(self.rank)
+        super().send(dest, message)
+        if self._simulation.random.random() < self._simulation.large:
+            self.large.append(self._simulation.network.in_flight[-1])
+
+    def receive(self) -> tuple[int, Message] | None:
+        self._simulation.check_lock(self.rank)
+        return super().receive()
+
+    def transferring(self) -> bool:
+        network = self._network
+        self.large = [
+            one for one in self.large
+            if any(one is other for other in [*network.in_flight, *network.arrived[one[1]]])
+        ]
+        return bool(self.large)
+
+    def has_mail(self) -> bool:
+        self._simulation.check_lock(self.rank)
+        return bool(self._network.arrived[self.rank])
+
+    def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
+        if not has_mail():
+            self._simulation.give_way(at_rest=True)
+
+    def abort(self, exit_code: int) -> None:
+        self._simulation.aborted = exit_code
+        self._simulation.wait_until(lambda: False)
 
 
 class Rank:
-    """One worker: a scheduler, and the greenlet to switch to when it is its turn."""
+    """One rank: what ``rank.run_rank`` does, with its threads."""
 
-    spin_s = 1e-5
-
-    def __init__(self, simulation: Simulation, rank: int, program: Callable[[], Any]) -> None:
+    def __init__(self, simulation: Simulation, rank: int) -> None:
         self.simulation = simulation
-        self.endpoint = MemoryEndpoint(simulation.network, rank)
         self.rank = rank
-        self.in_user_code = False
-        self.finished = False
-        self.program = program
-        self.scheduler: SimulatedScheduler | None = None
-        self.where = greenlet(self.live)
-        """Where the rank goes on at its next turn."""
+        self.endpoint = SimulatedEndpoint(simulation, rank)
+        self.machine = SimulatedMachine(simulation, self)
+        self.exit_code: int | None = None
+        self.worker: runtime.Worker | None = None
+        self.main = Thread(self, self.run_broker if rank == BROKER else self.run_worker)
+        self.threads = [self.main]
+        self.installed: scheduler.Scheduler | None = None
+        """What is process-wide."""
 
-    def live(self) -> None:
-        """The rank's main greenlet."""
-        self.scheduler = SimulatedScheduler(
-            self.endpoint, Codec(), self.simulation.clock, idler=self,
-        )
-        context.install(self.scheduler)
-        if self.rank == ROOT:
-            self.simulation.result = self.program()
-            self.endpoint.send(BROKER, Finished(0, drain=True))
-        self.scheduler.serve()
-        self.endpoint.send(BROKER, Goodbye())
-        self.finished = True
+    @property
+    def scheduler(self) -> SimulatedScheduler | None:
+        """None as long as there is none."""
+        return self.worker.scheduler if self.worker else None  # type: ignore[return-value]
 
-    def turn(self) -> None:
-        """Lets the rank go on until it idles, breathes or has finished."""
-        self.in_user_code = False
-        context.install(self.scheduler)
-        self.where.switch()
+    @property
+    def finished(self) -> bool:
+        """Has the process ended?"""
+        return self.main.over
 
-    def yield_(self, in_user_code: bool) -> None:
-        """Called on the rank's side: gives the driver its turn."""
-        self.where = getcurrent()
-        self.in_user_code = in_user_code
-        self.simulation.driver.switch()
+    def run_broker(self) -> None:
+        self.exit_code = runtime.run_broker(
+            self.endpoint, self.simulation.timeout_s, self.machine)
 
-    def pause(self, waited_s: float, limit_s: float | None) -> None:
-        """The scheduler's Idler."""
-        self.yield_(in_user_code=False)
+    def run_worker(self) -> None:
+        self.worker = runtime.Worker(self.endpoint, Codec(), self.machine)
+        join = rank._run_root if self.rank == ROOT else rank._join
+        self.exit_code = self.worker.finish(join(self, self.worker))  # type: ignore[arg-type]
+        assert not self.endpoint.transferring(), "left before a large message was received"
 
-    def resume(self) -> None:
-        """The scheduler's Idler: nothing to do."""
+    def run_as_main(self) -> Ending:
+        """As ``program.Program``."""
+        return self.simulation.run_program()
+
+    def import_on_worker(self, rank: int) -> Failure | Left | None:
+        """As ``program.Program``."""
+        self.simulation.breathe(in_task=False)
+        return self.simulation.troubles.get(rank)
+
+    def enter(self, thread: Thread) -> None:
+        """Sets what is process-wide, or a thread's, as it was when ``thread`` was left."""
+        context._scheduler = self.installed
+        context.here.__dict__.clear()
+        if thread.scheduler is not None:
+            context.here.scheduler = thread.scheduler
+
+    def leave(self, thread: Thread) -> None:
+        """Keeps it."""
+        self.installed = context._scheduler
+        thread.scheduler = getattr(context.here, "scheduler", None)
 
 
 class Simulation:
-    """A pool of ``workers`` workers; ``seed`` decides all that is left to chance."""
+    """A pool of ``workers`` workers; ``seed`` decides all that is left to chance.
 
-    def __init__(self, workers: int, seed: int) -> None:
+    Args:
+        tick_s: virtual seconds that pass at each look at the clock.
+        switching: the chance of a switch to another thread at each point of the package.
+        timeout_s: that of the job.
+        troubles: why workers, by rank, cannot import the program.
+    """
+
+    def __init__(
+        self, workers: int, seed: int, *, tick_s: float | None = None,
+        switching: float | None = None, timeout_s: float | None = None,
+        troubles: Mapping[int, Failure | Left] | None = None,
+    ) -> None:
         self.network = Network(workers + 1, seed)
-        self.random = self.network.random
-        self.broker = Broker(workers + 1)
+        self.random = chance = self.network.random
+        self.tick_s = tick_s or 10 ** chance.uniform(-7, -3)
+        drawn = chance.choice([0.0, 0.0, 0.003, 0.03, 0.3])
+        self.switching = drawn if switching is None else switching
+        self.delivery = chance.choice([0.5, 0.5, 0.1, 0.9])
+        self.large = chance.choice([0.0, 0.2])
+        self.timeout_s = timeout_s
+        self.troubles = troubles or {}
         self.executed: Counter[Any] = Counter()
         """How often each task's body was entered; filled in by the program."""
         self.result: Any = None
+        self.reports: list[str] = []
+        """What was printed on standard error."""
+        self.aborted: int | None = None
+        """The exit code of MPI_Abort, if it was called."""
         self.steps = 0
-        self._ticks = itertools.count()
+        self.looks = 0
+        """How often all books were looked at."""
+        self.current: Thread | None = None
+        """The thread whose turn it is; None: the driver's."""
         self.driver = getcurrent()
+        self.threads: list[Thread] = []
         self.ranks: list[Rank] = []
+        self._now = 0.0
+        self._quiet = 0
+        self._visible = 0
+        self._in_hands = 0
+        self._leap_s = self.tick_s
+        self._program: Callable[[], Any] = lambda: None
+
+    # -- what the ranks call -----------------------------------------------
 
     def clock(self) -> float:
-        """Virtual seconds: a microsecond passes at every look."""
-        return next(self._ticks) * 1e-6
+        """Virtual seconds."""
+        self._now += self.tick_s
+        return self._now
 
-    def breathe(self) -> None:
-        """Called by tasks: user code takes its time here, others may go on."""
-        scheduler = context.current()
-        self.ranks[scheduler.rank - 1].yield_(in_user_code=True)
+    def breathe(self, in_task: bool = True) -> None:
+        """Called by user code, which takes its time here: others may go on.
+
+        Args:
+            in_task: called by a task, a callback or the program; else by something that
+                the package calls while work is in its hands, such as a reducer.
+        """
+        self.give_way(at_rest=in_task, in_user_code=True)
+
+    @contextmanager
+    def work_in_hands(self) -> Iterator[None]:
+        """Entered by what the package calls, while it waits: work is in the package's hands."""
+        self._in_hands += 1
+        try:
+            yield
+        finally:
+            self._in_hands -= 1
+
+    def give_way(self, at_rest: bool, in_user_code: bool = False) -> None:
+        """Gives the driver its turn."""
+        thread = self.current
+        assert thread is not None
+        thread.where = getcurrent()
+        thread.at_rest, thread.in_user_code = at_rest, in_user_code
+        self.driver.switch()
+
+    def wait_until(self, awaited: Callable[[], bool], at_rest: bool = False) -> None:
+        """The calling thread is blocked."""
+        thread = self.current
+        assert thread is not None
+        thread.awaited = awaited
+        self.give_way(at_rest)
+        thread.awaited = None
+
+    def interrupt(self) -> None:
+        """At a point: another thread has its turn."""
+        if self.current is not None:
+            self.give_way(at_rest=False)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self.switching:
+            points = 1 + int(self.random.expovariate(self.switching))
+            preemption.arm(points, self.interrupt)
+
+    def check_lock(self, number: int) -> None:
+        """The endpoint may be called by one thread at a time."""
+        place = self.ranks[number]
+        if len(place.threads) > 1 and not place.threads[1].over:
+            assert place.scheduler is not None
+            assert place.scheduler.trader.exchanging.owner is self.current  # type: ignore
+
+    def run_program(self) -> Ending:
+        """The program, on the root."""
+        try:
+            self.result = self._program()
+        except SystemExit as request:
+            return Ending(request.code)  # type: ignore[arg-type]
+        except AssertionError:
+            raise  # the simulation has found something
+        except Exception as error:
+            return Ending(1, failed=True, text=repr(error))
+        return Ending(0)
+
+    # -- the driver --------------------------------------------------------
 
     def run(self, program: Callable[[], Any]) -> Any:
-        """Runs ``program`` on the root until the job has ended; returns its result."""
-        workers = range(1, self.network.size)
-        self.ranks = [Rank(self, rank, program) for rank in workers]
-        quiet = 0
-        while not all(rank.finished for rank in self.ranks):
-            before = (len(self.network.log), self.executed.total())
-            moved = self.step()
-            self.check()
-            quiet = 0 if moved or before != (
-                len(self.network.log), self.executed.total()) else quiet + 1
-            if quiet > STUCK_AFTER * len(self.ranks) or self.steps > STEPS_AT_MOST:
-                raise Stuck(self.describe())
-        while self.network.in_flight or self.network.arrived[BROKER]:
-            self.step()
-        context.install(None)
-        assert self.broker.state is BrokerState.STOPPED
-        assert not any(rank.scheduler.trader.unfinished() for rank in self.ranks)
+        """Runs ``program`` on the root; the job ends well; returns its result."""
+        exit_code = self.run_job(program)
+        assert (exit_code, self.aborted, self.reports) == (0, None, []), self.reports
         return self.result
 
-    def step(self) -> bool:
-        """One random event; True if it was the arrival of a message."""
-        self.steps += 1
-        if self.network.in_flight and self.random.random() < 0.5:
-            dest = self.network.deliver_one()
-            if dest == BROKER:
-                self._broker_turn()
-            return True
-        rank = self.random.choice(self.ranks)
-        if rank.finished:
-            return False
-        if rank.in_user_code and self.random.random() < 0.5:
-            rank.scheduler.donate()
-        else:
-            rank.turn()
-        return False
+    def run_job(self, program: Callable[[], Any]) -> int:
+        """Runs ``program`` on the root until the job has ended; returns the exit code."""
+        self._program = program
+        stubs: dict[str, Any] = {
+            "take_stdin": lambda: None, "leave_stdin": lambda: None,
+            "announce_root": lambda: None, "hear_interrupts": lambda: False,
+            "_on_ctrl_c": lambda handler: None,
+        }
+        with ExitStack() as stack:
+            stack.enter_context(mock.patch.multiple(rank, **stubs))
+            stack.enter_context(mock.patch.object(runtime, "Scheduler", SimulatedScheduler))
+            stack.enter_context(mock.patch.object(scheduler, "MapCall", SimulatedMapCall))
+            stack.enter_context(preemption.locks(partial(Lock, self)))
+            if self.switching:
+                stack.enter_context(preemption.possible())
+            stack.callback(context.on_first_use, runtime.start_without_launcher)
+            stack.callback(context.install, None)
+            self.ranks = [Rank(self, number) for number in range(self.network.size)]
+            self.threads += [place.main for place in self.ranks]
+            self._arm()
+            while self.aborted is None and not all(place.finished for place in self.ranks):
+                self.step()
+                self._look_for_movement()
+                if self.random.random() < 1 / CHECK_EVERY:
+                    self.check()
+        return self._end()
 
-    def _broker_turn(self) -> None:
-        endpoint = self.network.endpoint(BROKER)
-        while (arrived := endpoint.receive()) is not None:
-            for dest, message in self.broker.handle(*arrived):
-                endpoint.send(dest, message)
+    def _end(self) -> int:
+        if self.aborted is not None:
+            return self.aborted
+        [code] = {place.exit_code for place in self.ranks}
+        assert code is not None
+        if self.ranks[BROKER].exit_code == 0:
+            for place in self.ranks[ROOT:]:
+                assert not place.scheduler.trader.unfinished()
+        for place in self.ranks:
+            assert not place.endpoint.transferring(), "a message is in flight for ever"
+        return code
+
+    def step(self) -> None:
+        """One random event."""
+        self.steps += 1
+        if self.network.in_flight and self.random.random() < self.delivery:
+            self.network.deliver_one()
+            self._quiet = 0
+        else:
+            thread = self.random.choice([one for one in self.threads if one.can_go()])
+            self._quiet += self._turn(thread)  # no sign of anything if it was interrupted
+
+    def _turn(self, thread: Thread) -> bool:
+        """Lets a thread go on; True if it is at rest then."""
+        thread.at_rest = thread.in_user_code = False
+        thread.due = math.inf
+        thread.rank.enter(thread)
+        self.current = thread
+        try:
+            thread.where.switch()
+        finally:
+            self.current = None
+            thread.rank.leave(thread)
+        return thread.at_rest or thread.over
+
+    def _look_for_movement(self) -> None:
+        """Lets time fly while nothing moves; raises if that lasts too long."""
+        size = len(self.ranks)
+        visible = len(self.network.log) + self.executed.total()
+        if visible != self._visible:
+            self._quiet, self._visible, self._leap_s = 0, visible, self.tick_s
+        under_way = self.network.in_flight or any(self.network.arrived) or not all(
+            thread.at_rest or thread.over for thread in self.threads)
+        if self._quiet > LEAP_AFTER * size and not under_way:
+            self._let_time_fly()
+        if self._quiet > STUCK_AFTER * size or self.steps > STEPS_AT_MOST:
+            raise Stuck(self.describe())
+
+    def _let_time_fly(self) -> None:
+        """The faster, the longer it does; but somebody's deadline is not flown over."""
+        due = min(thread.due for thread in self.threads)
+        if self._now + self._leap_s < due:
+            self._now += self._leap_s
+            self._leap_s *= 2 ** (1 / len(self.ranks))
+        else:
+            self._now, self._leap_s = max(self._now, due), self.tick_s
 
     # -- what must always hold ---------------------------------------------
 
     def check(self) -> None:
-        """Every task that was given away is in exactly one place; none ran twice."""
+        """Every task and item is in exactly one place; none ran twice."""
         twice = [task for task, times in self.executed.items() if times > 1]
         assert not twice, f"run twice: {twice[:5]}"
-        places: Counter[tuple[int, int]] = Counter()
-        for rank in self.ranks:
-            if rank.scheduler is not None:
-                places.update(_tasks_at(rank.scheduler))
-        for _, dest, number, data in itertools.chain(
-            self.network.in_flight, *self.network.arrived
-        ):
-            places.update(_tasks_in(dest, unpack(number, data)))
-        for rank in self.ranks:
-            for id_ in rank.scheduler.trader.sent if rank.scheduler else ():
-                found = places[rank.rank, id_]
-                assert found == 1, f"task {id_} of rank {rank.rank} is in {found} places"
+        if not self._in_hands and self.settle() and not self._in_hands:
+            self.looks += 1
+            check_places(self)
+
+    def settle(self) -> bool:
+        """Lets threads go on until no work is in anybody's hands; False if that fails."""
+        preemption.arm(0, self.interrupt)
+        for _ in range(EXCUSES):
+            moving = [one for one in self.threads if not (one.at_rest or one.over)]
+            able = [one for one in moving if one.can_go()]
+            if not able:
+                break
+            self._turn(self.random.choice(able))
+        self._arm()
+        return not moving
 
     def describe(self) -> str:
         """The state of all ranks, for a failure's message."""
-        lines = [f"{self.broker.state}, idle {list(self.broker._idle)}, "
-                 f"offers {list(self.broker._offers)}"]
-        for rank in self.ranks:
-            trader, backlog = rank.scheduler.trader, rank.scheduler.backlog
+        lines = [f"tick {self.tick_s:g} s, now {self._now:g} s, switching {self.switching}, "
+                 f"step {self.steps}, in flight {len(self.network.in_flight)}"]
+        for place in self.ranks[ROOT:]:
+            if place.scheduler is None:
+                continue
+            trader, backlog = place.scheduler.trader, place.scheduler.backlog
             lines.append(
-                f"rank {rank.rank}: own {len(backlog.own)} foreign {len(backlog.foreign)} "
+                f"rank {place.rank}: own {len(backlog.own)} foreign {len(backlog.foreign)} "
                 f"chunks {[(c.owner, c.map_id, c.start, len(c)) for c in backlog.chunks]} "
                 f"sent {list(trader.sent)} "
                 f"maps {[(m.id, m.remaining, m.unfinished) for m in trader.maps.values()]} "
                 f"asked {trader.asked} offered {trader._offered} fed by {trader._fed_by} "
-                f"waiting {rank.scheduler._waiting} finished {rank.finished}"
+                f"waiting {place.scheduler._waiting} finished {place.finished} "
+                f"in user code {place.main.in_user_code}"
             )
         return "\n".join(lines)
-
-
-def _tasks_at(scheduler: SimulatedScheduler) -> list[tuple[int, int]]:
-    """(owner, id) of the foreign tasks, and of the outcomes, that a rank holds."""
-    trader = scheduler.trader
-    places = [(task.owner, task.number) for task in scheduler.backlog.foreign]
-    places += scheduler.running_foreign
-    places += [(task.owner, task.number) for task in trader._finished]
-    places += [(owner, record.fields[0]) for owner, record in trader._records
-               if record.fields[1] < 0]
-    places += [(scheduler.rank, outcome.id) for outcome in trader._arrived if outcome.start < 0]
-    places += [(scheduler.rank, id_) for id_, _ in trader._arrived_values]
-    places += [(owner, outcome.id) for owner, outcome in trader._unsendable
-               if outcome.start < 0]
-    for _, message in [*trader._inbox, *trader._early]:
-        places += _tasks_in(scheduler.rank, message)
-    return places
-
-
-def _tasks_in(dest: int, message: Message) -> list[tuple[int, int]]:
-    """(owner, id) of the tasks, or of the tasks' outcomes, in a message to ``dest``."""
-    if isinstance(message, Tasks):
-        return [(message.owner, id_) for id_ in message.ids]
-    if isinstance(message, Results):
-        records = pickle.loads(message.records) if message.records else []
-        ids = [id_ for id_, start, *_ in records if start < 0]
-        return [(dest, id_) for id_ in [*message.ids, *ids]]
-    if isinstance(message, Rejected) and message.start < 0:
-        return [(dest, id_) for id_ in message.ids]
-    return []

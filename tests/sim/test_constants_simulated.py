@@ -82,10 +82,10 @@ _simulation = Simulation(1, 0)
 _history = History()
 
 
-def simulate(workers: int, seed: int, program: Any) -> Any:
+def simulate(workers: int, seed: int, program: Any, tick_s: float | None = None) -> Any:
     """Runs ``program`` on the root of a pool."""
     global _simulation, _history
-    _simulation, _history = Simulation(workers, seed), History()
+    _simulation, _history = Simulation(workers, seed, tick_s=tick_s), History()
     return _simulation.run(program)
 
 
@@ -329,7 +329,7 @@ def test_a_constant_that_comes_while_tasks_wait(workers: int) -> None:
         return [future.result() for future in waiting]
 
     for seed in range(10):
-        assert simulate(workers, seed, program) == [5] * 6
+        assert simulate(workers, seed, program, tick_s=1e-6) == [5] * 6
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from simulation import Simulation
-from test_simulation import numbered, simulate, wide
 
-from scoop_mpi import context, futures, scheduler
-
-_simulation: Simulation | None = None
-
-
-def current_simulation() -> Simulation:
-    """The one that :func:`play` runs."""
-    assert _simulation is not None
-    return _simulation
+from programs import breathe, numbered, play, simulate, wide
+from scoop_mpi import context, futures
 
 
 def current_rank() -> int:
     """The rank that runs the calling task."""
     return context.current().rank
-
-
-def play(workers: int, program: Any, seed: int = 0) -> Simulation:
-    """Runs ``program`` on the root of a pool."""
-    global _simulation
-    _simulation = simulation = Simulation(workers, seed)
-    simulation.run(program)
-    return simulation
 
 
 @pytest.mark.parametrize("verb", ["submit", "as_completed", "wait", "first"])
@@ -46,7 +27,7 @@ def test_an_unmeasured_task_is_not_refused_by_all_near_a_deadline():
 
 def square_inside(x):
     """An item that forks: it once made its map look newly begun all the time."""
-    current_simulation().breathe()
+    breathe()
     return current_rank(), futures.submit(pow, x, 2).result()
 
 
@@ -77,7 +58,7 @@ shared: dict[int, list[int]] = {}
 
 def append_and_return(n):
     """Returns an object that the next task on this rank changes."""
-    current_simulation().breathe()
+    breathe()
     log = shared.setdefault(current_rank(), [])
     log.append(n)
     return log
@@ -96,23 +77,26 @@ def test_results_are_sent_as_they_were_returned():
     assert all(play(3, program).result)
 
 
-def test_polling_tasks_do_not_wait_for_each_other_for_ever(monkeypatch):
-    """Each worker polled its own unstarted task and waited for another to take it."""
-    monkeypatch.setattr(scheduler, "POLL_PATIENCE_S", 1e-4)  # virtual seconds are short
-    assert play(2, lambda: sum(futures.map(poll_one, range(6)))).result == 15
+@pytest.mark.parametrize("tick_s", [1e-4, 0.02])
+def test_polling_tasks_do_not_wait_for_each_other_for_ever(tick_s):
+    """Each worker polled its own unstarted task and waited for another to take it.
+
+    So it was once more if the polls were further apart than the patience.
+    """
+    assert play(2, lambda: sum(futures.map(poll_one, range(6))), tick_s=tick_s).result == 15
 
 
 def poll_one(n):
     """Waits for a task of its own by polling."""
     future = futures.submit(slowly, n)
     while not future.done():
-        current_simulation().breathe()
+        breathe()
     return future.result()
 
 
 def slowly(n):
     """Returns its argument, after others had a turn."""
-    current_simulation().breathe()
+    breathe()
     return n
 
 
@@ -122,8 +106,14 @@ def test_a_program_that_never_blocks_lets_ready_tasks_go_on():
         parent = futures.submit(lambda: sum(futures.map(slowly, range(30))))
         futures.submit(slowly, 0).result()
         while not parent.done():
-            current_simulation().breathe()
+            breathe()
         return parent.result()
 
     for seed in range(10):
         assert play(3, program, seed).result == sum(range(30))
+
+
+def test_the_donor_lists_tasks_while_others_are_created():
+    """The dict of tasks changed between two C calls of the donor, which ended the job."""
+    for seed in range(20):
+        simulate(2, seed, numbered(wide("first", 4, 3), [0]), switching=0.03)

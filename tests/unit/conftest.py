@@ -41,6 +41,15 @@ def run_python(tmp_path):
 
 
 @pytest.fixture
+def many_switches():
+    """Threads are switched as often as possible."""
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval_s)
+
+
+@pytest.fixture
 def interpreter(monkeypatch):
     """Puts back what running a program in this process changes."""
     monkeypatch.setattr(sys, "argv", list(sys.argv))

@@ -450,22 +450,26 @@ def test_estimate_of_a_map(backlog):
 # -- two threads -----------------------------------------------------------
 
 
-def test_no_work_is_lost_or_doubled_between_two_threads(backlog):
+def test_no_work_is_lost_or_doubled_between_two_threads(backlog, many_switches):
     add_own(backlog, 5000)
     add_foreign(backlog, *[2] * 5000)
     add_map(backlog, 5000)
     backlog.estimates.learn("abs", GIFT_S / 5)
     given, taken = [], []
+    both = threading.Barrier(2)
 
     def give():
+        both.wait(10)
         while (work := backlog.give()) is not None:
             given.extend([work] if isinstance(work, Chunk) else work)
 
     thread = threading.Thread(target=give)
     thread.start()
+    both.wait(10)
     while (work := backlog.take()) is not None:
         taken.append(work)
     thread.join()
+    assert given and taken
     everything = given + taken + list(iter(backlog.take, None))
     assert len(everything) == 15_000
     assert len({id(work) for work in everything}) == 15_000

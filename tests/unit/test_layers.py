@@ -21,7 +21,7 @@ LAYERS = {
     "surroundings": 1, "tools.debug_plots": 1,
     "broker": 2, "launch.allocation": 2, "launch.arguments": 2, "mapcall": 2,
     "transport.endpoint": 2, "usercode": 2,
-    "changes": 3, "context": 3, "launch.plan": 3,
+    "changes": 3, "context": 3, "launch.plan": 3, "machine": 3,
     "attributes": 4, "launch.command": 4, "log": 4, "names": 4,
     "codec": 5, "future": 5, "launch.process": 5, "utils": 5,
     "backlog": 6, "constants": 6, "observe": 6, "parcels": 6, "transport.memory": 6,

@@ -184,7 +184,7 @@ def test_all_is_taken_before_it_runs():
     assert (rest.start, rest.stop) == (4, 7)
 
 
-def test_another_thread_takes_the_rest():
+def test_another_thread_takes_the_rest(many_switches):
     inside, go_on = threading.Event(), threading.Event()
 
     def work(n):
@@ -368,11 +368,13 @@ def test_nothing_to_cut():
     assert (call.remaining, call.unfinished, call.exhausted) == (0, 0, True)
 
 
-def test_an_item_is_cut_once_by_many_threads():
+def test_an_item_is_cut_once_by_many_threads(many_switches):
     call = make_call(range(20_000), chunksize=1)
     cut = [[] for _ in range(4)]
+    all_here = threading.Barrier(4)
 
     def take(mine):
+        all_here.wait(10)
         while (chunk := call.cut(CHUNK_S)) is not None:
             mine.append(chunk.start)
 
@@ -381,6 +383,7 @@ def test_an_item_is_cut_once_by_many_threads():
         thread.start()
     for thread in threads:
         thread.join()
+    assert all(cut)
     assert sorted(start for mine in cut for start in mine) == list(range(20_000))
 
 

@@ -1,13 +1,11 @@
-"""Without a launcher: one warning, a serial run; and how idle ranks rest."""
+"""Without a launcher: one warning, a serial run."""
 
 import re
-import time
 
 import pytest
 
-from scoop_mpi import context, runtime
+from scoop_mpi import context
 from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.transport import doorbell
 
 SERIAL = "runs serially; start it with: python -m scoop_mpi"
 
@@ -130,86 +128,3 @@ def test_the_end_runs_what_is_left(scheduler):
     scheduler.submit(ran.append, (1,), None)
     assert scheduler.serve() == 0
     assert ran == [1]
-
-
-# -- resting ---------------------------------------------------------------
-
-
-@pytest.fixture
-def naps(monkeypatch):
-    """Seconds of every sleep; 0.0: yielded."""
-    slept = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(runtime.os, "sched_yield", lambda: slept.append(0.0))
-    return slept
-
-
-def test_a_short_wait_yields(naps):
-    runtime.pause(0.0)
-    runtime.pause(runtime.YIELD_S / 2)
-    assert naps == [0.0, 0.0]
-
-
-@pytest.mark.parametrize("waited_s", [0.001, 0.01, 0.1, 1.0, 10.0, 1e6])
-def test_a_long_wait_sleeps_for_a_hundredth_of_it(naps, waited_s):
-    runtime.pause(waited_s)
-    assert naps == [min(waited_s / 100, runtime.SLEEP_MAX_S)]
-
-
-@pytest.mark.parametrize("limit_s, nap_s", [
-    (0.005, 0.005), (10.0, runtime.SLEEP_MAX_S), (0.0, 0.0), (-1.0, 0.0),
-])
-def test_no_sleep_is_longer_than_its_limit(naps, limit_s, nap_s):
-    runtime.pause(100.0, limit_s)
-    assert naps == [pytest.approx(nap_s)]
-
-
-class FakeEndpoint:
-    """Sleeps by the clock, and tells what would ring."""
-
-    def __init__(self, all_can_ring=False, crowded=False, transferring=False):
-        self.all_can_ring = all_can_ring
-        self.crowded = crowded
-        self.transferring = lambda: transferring
-
-    def sleep(self, seconds, has_mail):
-        assert not has_mail()
-        time.sleep(seconds)
-
-    def has_mail(self):
-        return False
-
-
-@pytest.mark.parametrize("all_can_ring", [False, True])
-def test_the_donor_rests_while_the_worker_sleeps(naps, all_can_ring):
-    idler = runtime.Idler(FakeEndpoint(all_can_ring))
-    idler.pause(0.0, None)
-    assert idler.busy.is_set()
-    idler.pause(100.0, None)
-    assert not idler.busy.is_set()
-    idler.resume()
-    assert idler.busy.is_set()
-
-
-def test_whom_all_can_wake_sleeps_for_long(naps):
-    runtime.pause(0.001, endpoint=FakeEndpoint(all_can_ring=True))
-    assert naps == [doorbell.LONGEST_S]
-
-
-def test_a_large_message_on_its_way_is_looked_after(naps):
-    runtime.pause(0.001, endpoint=FakeEndpoint(all_can_ring=True, transferring=True))
-    assert naps == [0.001 / 100]
-
-
-@pytest.mark.parametrize("all_can_ring, first_nap", [(True, doorbell.LONGEST_S), (False, 0.0)])
-def test_without_a_core_to_itself_a_rank_sleeps_at_once_if_it_can_be_woken(
-    naps, all_can_ring, first_nap
-):
-    runtime.pause(0.0, endpoint=FakeEndpoint(all_can_ring, crowded=True))
-    assert naps == [first_nap]
-
-
-def test_reports_go_to_standard_error(capsys):
-    runtime.report("what happened\n")
-    runtime.report("")
-    assert capsys.readouterr() == ("", "what happened\n")

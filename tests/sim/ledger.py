@@ -1,0 +1,167 @@
+"""Where each task and each item of a map is: in exactly one place, at every moment.
+
+A place holds intervals of numbers. A task's is ``(owner, TASK, id, id + 1)``, that of
+some items of a map is ``(owner, id of the map, start, stop)``.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from scoop_mpi.codec import unpack
+from scoop_mpi.future import ForeignTask
+from scoop_mpi.mapcall import Chunk, MapCall
+from scoop_mpi.messages import Chunk as ChunkMessage
+from scoop_mpi.messages import Message, Rejected, Results, Tasks
+from scoop_mpi.parcels import Outcome
+from scoop_mpi.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from simulation import Simulation
+
+TASK = -1
+"""In place of a map's id."""
+
+Interval = tuple[int, int, int, int]
+
+
+class SimulatedScheduler(Scheduler):
+    """Keeps book of what it is running of others, and of all chunks."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.running_now: list[ForeignTask[Any] | Chunk] = []
+        super().__init__(*args, **kwargs)
+
+    def _run_foreign(self, task: ForeignTask[Any]) -> None:
+        self.running_now.append(task)
+        super()._run_foreign(task)
+        self.running_now.remove(task)
+
+    def _run_chunk(self, chunk: Chunk) -> None:
+        self.running_now.append(chunk)
+        super()._run_chunk(chunk)
+        self.running_now.remove(chunk)
+
+
+class SimulatedMapCall(MapCall):
+    """Remembers whether an item has failed: then others are never run."""
+
+    failed = False
+
+    def deliver(
+        self, start: int, values: list[Any], error: BaseException | None,
+        count: int, elapsed_s: float,
+    ) -> None:
+        self.failed |= error is not None
+        super().deliver(start, values, error, count, elapsed_s)
+
+
+def check_places(simulation: Simulation) -> None:
+    """Every task that was given away, and each item of a map, is in exactly one place.
+
+    Until the job ends: then work is dropped.
+    """
+    schedulers = [place.scheduler for place in simulation.ranks if place.scheduler is not None]
+    if any(one.trader.shutdown is not None for one in schedulers):
+        return
+    tasks: Counter[tuple[int, int]] = Counter()
+    items: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for owner, kind, start, stop in _all_places(simulation):
+        if kind == TASK:
+            tasks[owner, start] += 1
+        else:
+            items.setdefault((owner, kind), []).append((start, stop))
+    for owner in schedulers:
+        for id_ in owner.trader.sent:
+            found = tasks[owner.rank, id_]
+            assert found == 1, f"task {id_} of rank {owner.rank} is in {found} places"
+        for call in owner.trader.maps.values():
+            _check_items(call, items.get((owner.rank, call.id), []))
+
+
+def _check_items(call: MapCall, elsewhere: list[tuple[int, int]]) -> None:
+    assert isinstance(call, SimulatedMapCall)
+    if call.closed or call.failed:
+        return
+    read = call._base + len(call._items)
+    places = sorted([
+        (0, call._done), *call._islands.items(), (call._next, read),
+        *((start, stop) for start, stop in elsewhere),
+    ])
+    reached = 0
+    for start, stop in places:
+        if start < stop:
+            assert start == reached, f"items from {reached} of {call.id}: {places}"
+            reached = stop
+    assert reached == read, f"items from {reached} of {call.id} are nowhere: {places}"
+
+
+def _all_places(simulation: Simulation) -> Iterator[Interval]:
+    network = simulation.network
+    for messages in (network.in_flight, *network.arrived):
+        for _, dest, number, data in messages:
+            yield from _in_packed(dest, number, data)
+    for place in simulation.ranks:
+        if place.scheduler is not None:
+            yield from _at(place.scheduler)
+
+
+def _at(scheduler: Scheduler) -> Iterator[Interval]:
+    """All of others' work, and outcomes, that a rank holds; and its own chunks."""
+    assert isinstance(scheduler, SimulatedScheduler)
+    trader, backlog, rank = scheduler.trader, scheduler.backlog, scheduler.rank
+    for work in [*backlog.foreign, *scheduler.running_now, *trader._finished, *backlog.chunks]:
+        if isinstance(work, Chunk):
+            yield work.owner, work.map_id, work.start, work.stop
+        else:
+            yield work.owner, TASK, work.number, work.number + 1
+    for owner, record in trader._records:
+        yield from _in_records(owner, [record.fields])
+    for owner, outcome in trader._unsendable:
+        yield _of_outcome(owner, outcome)
+    for outcome in trader._arrived:
+        yield _of_outcome(rank, outcome)
+    for id_, _ in trader._arrived_values:
+        yield rank, TASK, id_, id_ + 1
+    for _, message in [*trader._inbox, *trader._early]:
+        yield from _in_message(rank, message)
+
+
+def _of_outcome(owner: int, outcome: Outcome) -> Interval:
+    if outcome.start < 0:
+        return owner, TASK, outcome.id, outcome.id + 1
+    length = outcome.length if outcome.error is not None else len(outcome.value)
+    return owner, outcome.id, outcome.start, outcome.start + length
+
+
+def _in_records(owner: int, records: Iterable[tuple[Any, ...]]) -> Iterator[Interval]:
+    for id_, start, _, length, *_ in records:
+        yield (owner, TASK, id_, id_ + 1) if start < 0 else (owner, id_, start, start + length)
+
+
+def _in_message(dest: int, message: Message) -> Iterator[Interval]:
+    match message:
+        case Tasks():
+            for id_ in message.ids:
+                yield message.owner, TASK, id_, id_ + 1
+        case ChunkMessage():
+            yield (message.owner, message.map_id, message.start,
+                   message.start + message.length)
+        case Results():
+            for id_ in message.ids:
+                yield dest, TASK, id_, id_ + 1
+            yield from _in_records(dest, pickle.loads(message.records) if message.records else [])
+        case Rejected() if message.start < 0:
+            for id_ in message.ids:
+                yield dest, TASK, id_, id_ + 1
+        case Rejected():
+            yield dest, message.ids[0], message.start, message.start + message.length
+
+
+@lru_cache(maxsize=1024)
+def _in_packed(dest: int, number: int, data: bytes) -> list[Interval]:
+    return list(_in_message(dest, unpack(number, data)))
