@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Union
 
-from .future import ForeignTask, Future, name_of
+from .estimates import Estimates
+from .future import ForeignTask, Future
 from .mapcall import Chunk, MapCall
 
 GIFT_S = 0.003
@@ -46,21 +47,6 @@ LISTED_MIN = 256
 
 Work = Union[Future[Any], Chunk]
 Gift = Union[Chunk, Sequence[Future[Any]]]
-
-
-class Estimates:
-    """Seconds a call of each function takes, by its name; smoothed."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    def get(self, name: str) -> float:
-        """The estimate in seconds; 0.0 if the function has not been measured."""
-        return self._seconds.get(name, 0.0)
-
-    def learn(self, name: str, seconds: float) -> None:
-        """Moves the estimate half way to a new measurement."""
-        self._seconds[name] = 0.5 * (self._seconds.get(name, seconds) + seconds)
 
 
 class Backlog:
@@ -112,7 +98,7 @@ class Backlog:
     def size(self) -> tuple[int, float]:
         """Pieces of unstarted work (items of maps count one by one), and their seconds."""
         tasks = [*list(self.own.values()), *list(self.foreign)]
-        seconds = sum(self.estimates.get(name_of(task.func)) for task in tasks)
+        seconds = sum(self.estimates.get(task.func) for task in tasks)
         pieces = len(tasks)
         for count, estimate_s in [
             *((len(chunk), chunk.estimate_s) for chunk in list(self.chunks)),
@@ -148,7 +134,7 @@ class Backlog:
                 typical = self.foreign[-1]
             except IndexError:
                 return True  # given away in between
-            estimate_s = self.estimates.get(name_of(typical.func)) or lead_s
+            estimate_s = self.estimates.get(typical.func) or lead_s
             seconds += len(self.foreign) * estimate_s
         return seconds < lead_s
 
@@ -181,7 +167,7 @@ class Backlog:
         """Seconds that the next piece of work may take; 0.0: not known."""
         if self.own:
             try:
-                return self.estimates.get(name_of(next(reversed(self.own.values())).func))
+                return self.estimates.get(next(reversed(self.own.values())).func)
             except (RuntimeError, StopIteration):
                 return 0.0
         call = self._open_map(newest=True)
@@ -190,7 +176,7 @@ class Backlog:
         try:
             if self.chunks:
                 return self.chunks[-1].estimate_s * len(self.chunks[-1])
-            return self.estimates.get(name_of(self.foreign[-1].func))
+            return self.estimates.get(self.foreign[-1].func)
         except IndexError:
             return 0.0  # given away in between
 
@@ -278,7 +264,7 @@ class Backlog:
                 return None
 
     def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
-        estimate = self.estimates.get(name_of(first.func))
+        estimate = self.estimates.get(first.func)
         if not estimate:
             return takers
         fair = available // (2 * self.workers)

@@ -58,7 +58,7 @@ class Waiter(Protocol):
 
 
 def name_of(func: Callable[..., Any]) -> str:
-    """A readable name for any callable; also the key of its time estimate."""
+    """A readable name for any callable."""
     name = getattr(func, "__qualname__", None)
     if isinstance(name, str):
         return name

@@ -40,7 +40,7 @@ from .attributes import Work
 from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
-from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future, name_of
+from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 from .messages import BROKER, Define, Drained, Lookup, Message, Undefine
 from .parcels import Parcels
@@ -219,7 +219,7 @@ class Scheduler:
 
     def typical_time(self, func: Callable[..., Any]) -> float:
         """Seconds that calls of ``func`` take by the newest measurements; 0.0: none."""
-        return self.backlog.estimates.get(name_of(func))
+        return self.backlog.estimates.get(func)
 
     def claim(self, future: Future[Any]) -> bool:
         """Takes an unstarted task out of the backlog; False if it is too late."""
@@ -465,11 +465,11 @@ class Scheduler:
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = elapsed_s = self.clock() - began
-        self.backlog.estimates.learn(name_of(task.func), elapsed_s)
+        self.backlog.estimates.learn(task.func, elapsed_s)
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self.trader.asked and self.backlog.low():
-            self.trader.ask_ahead(self.backlog.estimates.get(name_of(task.func)))
+            self.trader.ask_ahead(self.backlog.estimates.get(task.func))
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began

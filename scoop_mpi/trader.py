@@ -298,7 +298,7 @@ class Trader:
             for task in tasks:
                 task.state = SENT
                 self.sent[task.number] = task
-        estimate_s = self._backlog.estimates.get(name_of(first.func))
+        estimate_s = self._backlog.estimates.get(first.func)
         whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
         message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, whole)
         for task, error in failed:
@@ -527,7 +527,7 @@ class Trader:
             self._reject(source, message, tasks)
             return
         if message.estimate_s:
-            self._backlog.estimates.learn(name_of(tasks[0].func), message.estimate_s)
+            self._backlog.estimates.learn(tasks[0].func, message.estimate_s)
         self._backlog.foreign.extend(self._pass_on(tasks, message.onward, message.giver))
 
     def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
@@ -579,8 +579,8 @@ class Trader:
                 task.began_at = self.now - outcome.elapsed_s
         self._arrived.extend(outcomes)
         if message.ids:
-            name = name_of(self.sent[message.ids[0]].func)
-            self._backlog.estimates.learn(name, message.elapsed_s)
+            func = self.sent[message.ids[0]].func
+            self._backlog.estimates.learn(func, message.elapsed_s)
             began_at = self.now - message.elapsed_s
             for number in message.ids:
                 task = self.sent[number]
@@ -594,7 +594,7 @@ class Trader:
         if outcome.start < 0:
             task = self.sent.pop(outcome.id)
             if outcome.elapsed_s:
-                self._backlog.estimates.learn(name_of(task.func), outcome.elapsed_s)
+                self._backlog.estimates.learn(task.func, outcome.elapsed_s)
             task.finish(outcome.value, outcome.error)
             return
         call = self.maps.get(outcome.id)

@@ -19,7 +19,7 @@ LAYERS = {
     "job": 2, "registry": 2, "mapcall": 2, "launch.allocation": 2,
     "context": 3, "broker": 3, "codec": 3, "launch.plan": 3,
     "log": 4, "attributes": 4, "constants": 4, "launch.command": 4,
-    "future": 5, "utils": 5, "launch.process": 5,
+    "future": 5, "estimates": 5, "utils": 5, "launch.process": 5,
     "backlog": 6, "parcels": 6, "transport": 6, "transport.endpoint": 6,
     "transport.doorbell": 6,
     "trader": 7, "transport.memory": 7, "transport.mpi": 7,
