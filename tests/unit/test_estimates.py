@@ -156,24 +156,22 @@ def test_odd_objects(make):
     assert estimates.get(make()) == 1.0
 
 
-def test_neither_functions_nor_closures_are_kept_alive():
+def learn_about_what_goes(estimates):
+    """Returns weak references to a class, an object and a closure that holds it."""
     class Big:
-        """Something that a closure holds."""
-
         def __call__(self):
             return 1
 
-    estimates = Estimates()
-
-    def funcs():
-        big = Big()
-        return [lambda: big, big, functools.partial(big), big.__call__, Big]
-
-    held = funcs()
-    watched = [weakref.ref(one) for one in (held[0], held[1], Big)]
-    for func in held:
+    big = Big()
+    funcs = [lambda: big, big, functools.partial(big), big.__call__, Big]
+    for func in funcs:
         estimates.learn(func, 1.0)
-    del func, held, Big, funcs
+    return [weakref.ref(one) for one in funcs[:2] + funcs[-1:]]
+
+
+def test_neither_functions_nor_closures_are_kept_alive():
+    estimates = Estimates()
+    watched = learn_about_what_goes(estimates)
     gc.collect()
     assert [ref() for ref in watched] == [None, None, None]
 
