@@ -144,7 +144,10 @@ class Future(ScoopAttributes, Generic[T]):
             context.current().wait_for(self, timeout)
             if self.state is CANCELLED:
                 raise CancelledError()
-        return self.error
+        try:
+            return self.error
+        finally:
+            del self  # as in result()
 
     def done(self) -> bool:
         """True if the call finished or was cancelled. Takes in arrived messages."""
@@ -230,6 +233,7 @@ class Future(ScoopAttributes, Generic[T]):
         self.kwargs = None
         if self._listeners is not None:
             self._tell_listeners()
+        del self  # the error's traceback may refer to this frame: no cycle
 
     def finish(self, value: T | None, error: BaseException | None) -> None:
         """The outcome, from wherever the call was made."""

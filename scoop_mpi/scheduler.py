@@ -252,6 +252,7 @@ class Scheduler:
                     self.running = outer
                 if future.error is not None:
                     self._surface(future.error)
+                    del future  # its traceback may refer to this frame: no cycle
                 self._countdown -= 1
                 if self._countdown < 0:
                     self.look(keep=0)
@@ -448,6 +449,7 @@ class Scheduler:
             self.running = None
         if work.error is not None:
             self._surface(work.error)
+            del work  # its traceback may refer to this frame: no cycle
         return True
 
     def interrupt(self, number: int, frame: object) -> None:
@@ -466,6 +468,7 @@ class Scheduler:
         task.run()
         task.elapsed_s = elapsed_s = self.clock() - began
         self.backlog.estimates.learn(task.func, elapsed_s)
+        del task  # as in _run_one
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self.trader.asked and self.backlog.low():
@@ -476,6 +479,7 @@ class Scheduler:
         self.trader.report_task(task)
         if task.elapsed_s > STRIDE_S:
             self._countdown = 0  # its owner should not wait for the end of another one
+        del task  # as in _run_one
 
     def _run_chunk(self, chunk: Chunk) -> None:
         if self.trader.is_unwanted(chunk):
@@ -487,6 +491,7 @@ class Scheduler:
         self.running_chunk = None
         self.trader.report_chunk(chunk)
         self._countdown = 0
+        del chunk  # as in _run_one
 
     def _may_start(self) -> bool:
         """False if the next piece of work would make a wait overrun its deadline.

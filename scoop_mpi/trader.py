@@ -328,6 +328,8 @@ class Trader:
         whole = call is not None and call.whole
         message, args, error = self._parcels.pack_chunk(chunk, dest, whole)
         if message is not None:
+            if call is not None:
+                call.lent.put(chunk.start, args)
             self._endpoint.send(dest, message._replace(
                 giver=giver, onward=onward, epoch=self.constants.newest_epoch
             ))
@@ -411,7 +413,7 @@ class Trader:
         The garbage collector may call this anywhere, in any thread: so it only takes
         a note, which :meth:`take_in` acts on.
         """
-        call.closed = True
+        call.abandon()
         self._abandoned.append(call)
 
     def discard(self) -> None:
@@ -454,10 +456,11 @@ class Trader:
         self._settle_arrived()
         while self._inbox:
             try:
-                source, message = self._inbox.popleft()
+                arrived = self._inbox.popleft()
             except IndexError:
                 return  # sent on by the donor thread
-            self._handle(source, message)
+            self._handle(*arrived)
+            del arrived  # callbacks may take long
             self._settle_arrived()
 
     def _settle_arrived(self) -> None:
@@ -533,8 +536,9 @@ class Trader:
     def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
         self._was_fed(message.giver)
         if message.owner == self.rank:
-            if (call := self.maps.get(message.map_id)) is not None:
-                self._backlog.chunks.append(call.chunk(message.start, message.length))
+            call = self.maps.get(message.map_id)
+            if call is not None and (back := call.chunk(message.start, message.length)):
+                self._backlog.chunks.append(back)
             self._hand_on(message.onward)
             return
         chunk = self._parcels.unpack_chunk(message)
@@ -634,7 +638,9 @@ class Trader:
                 what = f"{shown(self.sent[id_].func)} or its arguments; {message.reason}"
                 self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
                 return
-        (whole if message.missing else alone).update(message.ids)
+        noted = whole if message.missing else alone
+        noted -= {id_ for id_ in noted if id_ not in self.sent and id_ not in self._backlog.own}
+        noted.update(message.ids)
         self._come_home(message.ids)
 
     def _take_back_chunk(self, message: Rejected, is_try: bool) -> None:
@@ -650,7 +656,8 @@ class Trader:
             return
         step = 1 if is_try else message.length
         for start in range(message.start, message.start + message.length, step):
-            self._backlog.chunks.append(call.chunk(start, step))
+            if (chunk := call.chunk(start, step)) is not None:
+                self._backlog.chunks.append(chunk)
 
 
 def _definitions_in(message: Message) -> tuple[Definition, ...]:

@@ -14,7 +14,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from lower layers. "" is the package itself.
 LAYERS = {
     "errors": 0, "alias": 0, "launch": 0, "check": 0,
-    "messages": 1, "fallbacks": 1, "hostlist": 1, "surroundings": 1,
+    "messages": 1, "items": 1, "fallbacks": 1, "hostlist": 1, "surroundings": 1,
     "launch.library": 1, "launch.launchers": 1, "launch.world": 1,
     "job": 2, "registry": 2, "mapcall": 2, "launch.allocation": 2,
     "context": 3, "broker": 3, "codec": 3, "launch.plan": 3,
