@@ -10,6 +10,12 @@ Order. The newest own task runs first: that is depth first, which bounds memory
 and keeps a parent close to its children. The oldest is given away first: near the
 root of the tree it carries the most work. Work from other ranks comes last, and
 leaves first.
+
+Nobody starves. When ``TURN_AFTER`` pieces of work have begun, the next one that a runner
+takes is the oldest, of each kind in turn; no matter what is created meanwhile, and also
+when all that begins is run where it is waited for. A task that got its turn may be a
+whole tree: while it is unfinished the next turn comes later by as much again. So of the
+n tasks of a tree at most some sqrt(n / 50) wait half done, and a tree stays a tree.
 """
 
 from __future__ import annotations
@@ -18,9 +24,10 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Union
+from weakref import ref
 
 from .estimates import Estimates
-from .future import ForeignTask, Future
+from .future import RUNNING, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 
 GIFT_S = 0.003
@@ -44,6 +51,11 @@ LEAD_S = 0.01
 takes some milliseconds to answer."""
 LISTED_MIN = 256
 """Ids of the oldest tasks that are listed at a time, at least."""
+
+TURN_AFTER = 100
+"""Pieces of work that begin between two turns of the oldest; so many more for each piece
+that got its turn and is unfinished. (It is counted at looks: the trivial ones of 5 ms
+may be more.)"""
 
 Work = Union[Future[Any], Chunk]
 Gift = Union[Chunk, Sequence[Future[Any]]]
@@ -74,7 +86,21 @@ class Backlog:
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
         self._oldest: deque[int] = deque()
-        """Ids that were the oldest in ``own`` when they were last listed."""
+        """Ids that were the oldest in ``own`` when they were last listed, to be given away."""
+        self.turn = False
+        """The next piece to run here is the oldest."""
+        self._elders: list[ref[Work]] = []
+        """Pieces that got their turn; those that are over are taken out now and then."""
+        self._oldest_here: deque[int] = deque()
+        """As ``_oldest``, for the thread that runs tasks."""
+        self._kind = 0
+        """Of which kind the last one was whose turn it was."""
+        self._pieces = 0
+        """Pieces that have begun, but for own tasks."""
+        self._begun = self._turned_at = 0
+        """How many pieces had begun at the last look, and at the last turn ..."""
+        self._turn_at = TURN_AFTER
+        """... and when it is time to see who is next."""
 
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
@@ -146,8 +172,27 @@ class Backlog:
         """Takes this very task out; False if it was started or given away."""
         return self.own.pop(future.number, None) is not None
 
+    def note_turn(self, created: int) -> None:
+        """Called at looks: sets :attr:`turn` if so much has begun that the oldest is due.
+
+        Args:
+            created: own tasks and maps so far. Those that are not here have begun, or have
+                been given away.
+        """
+        self._pieces += 1  # a chunk is followed by a look
+        self._begun = begun = created - len(self.own) + self._pieces
+        if begun >= self._turn_at:
+            self._turn_at = begun + TURN_AFTER
+            self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
+            if not self:
+                self._turned_at = begun  # nobody has been passed over
+            elif begun - self._turned_at >= TURN_AFTER * (1 + len(self._elders)):
+                self.turn = True
+
     def take(self) -> Work | None:
         """The next piece of work to run here; None if there is none."""
+        if self.turn:
+            return self._take_oldest()
         if self.own:
             try:
                 return self.own.popitem()[1]
@@ -156,12 +201,57 @@ class Backlog:
         while (call := self._open_map(newest=True)) is not None:
             if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
                 return chunk
-        for queue in (self.chunks, self.foreign):
+        if self.chunks:
             try:
-                return queue.pop()
+                return self.chunks.pop()
             except IndexError:
                 pass
+        try:
+            task = self.foreign.pop()
+        except IndexError:
+            return None
+        self._pieces += 1
+        return task
+
+    def _take_oldest(self) -> Work | None:
+        """The oldest piece, of another kind than the last time if there are several."""
+        self.turn = False
+        self._turned_at = self._begun
+        self._turn_at = self._begun + TURN_AFTER
+        for _ in range(4):
+            self._kind = (self._kind + 1) % 4
+            if (work := self._oldest_of_kind()) is not None:
+                self._elders.append(ref(work))
+                return work
         return None
+
+    def _oldest_of_kind(self) -> Work | None:
+        match self._kind:
+            case 0:
+                while (task := self._oldest_own(self._oldest_here)) is not None:
+                    if self.claim(task):
+                        return task
+            case 1:
+                while (call := self._open_map()) is not None:
+                    if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
+                        return chunk
+            case _:
+                try:
+                    return (self.chunks if self._kind == 2 else self.foreign).popleft()
+                except IndexError:
+                    pass
+        return None
+
+    def peek_oldest_s(self) -> float:
+        """Seconds that the oldest piece, of whatever kind, may take; 0.0: not known."""
+        task, call = self._oldest_own(self._oldest_here), self._open_map()
+        tasks = [*([] if task is None else [task]), *list(self.foreign)[:1]]
+        seconds = [
+            *(self.estimates.get(one.func) for one in tasks),
+            *(chunk.estimate_s * len(chunk) for chunk in list(self.chunks)[:1]),
+            *([] if call is None else [call.estimate_s]),
+        ]
+        return max(seconds) if seconds and all(seconds) else 0.0
 
     def peek_estimate_s(self) -> float:
         """Seconds that the next piece of work may take; 0.0: not known."""
@@ -237,7 +327,7 @@ class Backlog:
         """
         bundle: list[Future[Any]] = []
         count = 1
-        while len(bundle) < count and (task := self._oldest_own()) is not None:
+        while len(bundle) < count and (task := self._oldest_own(self._oldest)) is not None:
             if bundle and (task.parent != bundle[0].parent or task.number in self.alone):
                 break
             if not bundle and task.number not in self.alone:
@@ -246,21 +336,21 @@ class Backlog:
                 bundle.append(task)
         return bundle
 
-    def _oldest_own(self) -> Future[Any] | None:
+    def _oldest_own(self, listed: deque[int]) -> Future[Any] | None:
         """The oldest own task, which stays where it is.
 
         The front of a dict that is used from both ends has gaps, over which every look at
-        it must pass; so many ids are listed at a time.
+        it must pass; so many ids are ``listed`` at a time, by each thread for itself.
         """
         while True:
-            while self._oldest:
-                task = self.own.get(self._oldest[0])
+            while listed:
+                task = self.own.get(listed[0])
                 if task is not None:
                     return task
-                self._oldest.popleft()
+                listed.popleft()
             # One C call: the other thread cannot change the dict meanwhile.
-            self._oldest.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
-            if not self._oldest:
+            listed.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
+            if not listed:
                 return None
 
     def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
@@ -269,3 +359,9 @@ class Backlog:
             return takers
         fair = available // (2 * self.workers)
         return max(1, min(int(self.gift_s / estimate), fair, BUNDLE_MAX)) * takers
+
+
+def _is_unfinished(work: Work | None) -> bool:
+    if isinstance(work, Chunk):
+        return not work.elapsed_s
+    return work is not None and work.state is RUNNING

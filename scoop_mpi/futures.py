@@ -275,10 +275,10 @@ def _in_order(
     try:
         position = 0
         while call.unfinished or position in call.results or not call.exhausted:
-            values = _taken(call, position)
-            if values is None:
+            if position not in call.results:
                 _wait_for_results(scheduler, call, deadline)
                 continue
+            values = _taken(call, position)
             position += len(values)
             call.arrived.clear()  # only of use out of order
             yield values
@@ -293,16 +293,16 @@ def _as_they_come(
     try:
         while call.unfinished or call.arrived or not call.exhausted:
             if call.arrived:
-                yield _taken(call, call.arrived.popleft()) or []
+                yield _taken(call, call.arrived.popleft())
             else:
                 _wait_for_results(scheduler, call, deadline)
     finally:
         scheduler.trader.abandon_map(call)
 
 
-def _taken(call: MapCall, start: int) -> list[Any] | None:
+def _taken(call: MapCall, start: int) -> list[Any]:
     """The values that have come for ``start``; raises if they stand for an error."""
-    values = call.results.pop(start, None)
+    values = call.results.pop(start)
     if isinstance(values, Failed):
         try:
             raise values.error

@@ -45,7 +45,8 @@ class Chunk:
     """
 
     __slots__ = ("owner", "map_id", "func", "starred", "start", "stop",
-                 "estimate_s", "light", "values", "error", "skipped", "elapsed_s", "_items")
+                 "estimate_s", "light", "values", "error", "skipped", "elapsed_s", "_items",
+                 "__weakref__")
 
     def __init__(
         self, owner: int, map_id: int, func: Callable[..., Any], starred: bool,

@@ -40,7 +40,7 @@ from .attributes import Work
 from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
-from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future
+from .future import CANCELLED, FINISHED, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 from .messages import BROKER, Define, Drained, Lookup, Message, Undefine
 from .parcels import Parcels
@@ -129,8 +129,8 @@ class Scheduler:
     # With more than 30 attributes in a __dict__, Python 3.11 takes 0.5 µs more for a task.
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
-        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_timers",
-        "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
+        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_stepped",
+        "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
         "_countdown", "_looked_at", "_busy_since", "_share_from", "_polled_at", "_polling_since",
         "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
@@ -156,6 +156,7 @@ class Scheduler:
         self._ready: deque[Parked] = deque()
         self._spare: list[greenlet] = []
         self._stepping: list[Parked] = []
+        self._stepped: list[Parked] = []
         self._timers: list[tuple[float, int, Parked]] = []
         self._alarms: list[tuple[float, int, Parked]] = []
         self._news = self.trader.constants.fresh
@@ -189,6 +190,7 @@ class Scheduler:
         self._countdown -= 1
         if self._countdown < 0:
             self.look(keep=0)
+            self.backlog.note_turn(self.created)
         return future
 
     def open_map(
@@ -234,8 +236,10 @@ class Scheduler:
             TimeoutError: it was not within ``timeout`` seconds.
         """
         if timeout is None:
+            if self.backlog.turn:
+                self._step()
             if (
-                future.state is PENDING and self._depth < INLINE_DEPTH
+                self._depth < INLINE_DEPTH
                 and not self._ready  # whoever is ready goes first
                 and not (self._news and self._take_news())
                 and self._own.pop(future.number, None) is not None
@@ -256,6 +260,7 @@ class Scheduler:
                 self._countdown -= 1
                 if self._countdown < 0:
                     self.look(keep=0)
+                    self.backlog.note_turn(self.created)
                 return
             while future.state is not FINISHED and future.state is not CANCELLED:
                 parked = Parked(self._ready)
@@ -349,9 +354,13 @@ class Scheduler:
         self._polled_at, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
         if self._ready or not self.trader.peers or nobody_helps and self.backlog:
-            parked = Parked(self._ready)
-            self._stepping.append(parked)
-            self.park(parked)
+            self._step()
+
+    def _step(self) -> None:
+        """Lets greenlets go on that are ready, and one piece of work run until it waits."""
+        parked = Parked(self._ready)
+        self._stepping.append(parked)
+        self.park(parked)
 
     def serve(self) -> int:
         """Runs tasks until the broker ends the job; returns the exit code.
@@ -406,6 +415,7 @@ class Scheduler:
         """A runner. Ends only to let a ready greenlet continue in its place."""
         me = getcurrent()
         ready = self._ready
+        self._wake_stepped()
         while True:
             if ready:
                 if len(self._spare) >= SPARE_RUNNERS:
@@ -413,15 +423,20 @@ class Scheduler:
                     return
                 self._spare.append(me)
                 ready.popleft().greenlet.switch()
+                if self._stepped:
+                    self._wake_stepped()
                 continue
             self._countdown -= 1
             if self._countdown < 0 or self._news:
                 self.look(keep=1)
+                self.backlog.note_turn(self.created)
                 continue
+            if self._stepping:  # the next piece is for them
+                self._stepped, self._stepping = self._stepping, []
             if self._timers and not self._may_start() or not self._run_one():
                 self._idle()
-            if self._stepping:
-                self._wake_steppers()
+            if self._stepped:
+                self._wake_stepped()
 
     def _run_one(self) -> bool:
         """Runs the next piece of work; False if there is none.
@@ -502,8 +517,11 @@ class Scheduler:
         _drop_woken(timers)
         if not timers or not self.trader.peers:
             return True
-        estimate_s = self.backlog.peek_estimate_s() or UNKNOWN_TASK_S
-        return self.clock() + DEADLINE_MARGIN * estimate_s < timers[0][0]
+        left_s = (timers[0][0] - self.clock()) / DEADLINE_MARGIN
+        if self.backlog.turn:
+            # What is too long loses its turn until the next look.
+            self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
+        return self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
 
     def _idle(self) -> None:
         """Returns when there is something to do."""
@@ -516,7 +534,7 @@ class Scheduler:
                 self.look(keep=1 if may_start else 0, eager=not may_start, hold=spins)
                 if self._ready or (self.backlog and may_start):
                     break
-                if self._stepping or self._stuck():
+                if self._stepped or self._stuck():
                     break
                 self._answer_drain()
                 if may_start:
@@ -592,9 +610,10 @@ class Scheduler:
         if self.trader.shutdown is not None and self._leaver is not None:
             self._leaver.wake()
 
-    def _wake_steppers(self) -> None:
-        stepping, self._stepping = self._stepping, []
-        for parked in stepping:
+    def _wake_stepped(self) -> None:
+        """The piece of work that they let run is over, or waits."""
+        stepped, self._stepped = self._stepped, []
+        for parked in stepped:
             parked.wake()
 
 

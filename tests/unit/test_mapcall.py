@@ -662,10 +662,7 @@ def raise_boom(number):
 
 
 def test_an_error_does_not_keep_its_chunk():
-    class Watched(Chunk):
-        __slots__ = ("__weakref__",)
-
-    chunk = Watched(1, 7, raise_boom, False, 0, [1], 0.0)
+    chunk = Chunk(1, 7, raise_boom, False, 0, [1], 0.0)
     chunk.run(tick())
     error, gone = chunk.error, weakref.ref(chunk)
     del chunk
