@@ -638,9 +638,7 @@ class Trader:
                 what = f"{shown(self.sent[id_].func)} or its arguments; {message.reason}"
                 self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
                 return
-        noted = whole if message.missing else alone
-        noted -= {id_ for id_ in noted if id_ not in self.sent and id_ not in self._backlog.own}
-        noted.update(message.ids)
+        (whole if message.missing else alone).update(message.ids)
         self._come_home(message.ids)
 
     def _take_back_chunk(self, message: Rejected, is_try: bool) -> None:
