@@ -95,12 +95,12 @@ class Backlog:
         """As ``_oldest``, for the thread that runs tasks."""
         self._kind = 0
         """Of which kind the last one was whose turn it was."""
-        self._pieces = 0
-        """Pieces that have begun, but for own tasks."""
-        self._begun = self._turned_at = 0
-        """How many pieces had begun at the last look, and at the last turn ..."""
-        self._turn_at = TURN_AFTER
-        """... and when it is time to see who is next."""
+        self.pieces = 0
+        """Pieces that have begun here (at most so many), but for own tasks."""
+        self.turn_at = TURN_AFTER
+        """When so many pieces have begun it is time to see whose turn it is."""
+        self._turned_at = 0
+        """How many had begun at the last turn."""
 
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
@@ -173,31 +173,32 @@ class Backlog:
         return self.own.pop(future.number, None) is not None
 
     def note_turn(self, created: int) -> None:
-        """Called at looks: sets :attr:`turn` if so much has begun that the oldest is due.
+        """Called when :attr:`turn_at` is reached: sets :attr:`turn` if the oldest is due.
 
         Args:
             created: own tasks and maps so far. Those that are not here have begun, or have
                 been given away.
         """
-        self._pieces += 1  # a chunk is followed by a look
-        self._begun = begun = created - len(self.own) + self._pieces
-        if begun >= self._turn_at:
-            self._turn_at = begun + TURN_AFTER
-            self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
-            if not self:
-                self._turned_at = begun  # nobody has been passed over
-            elif begun - self._turned_at >= TURN_AFTER * (1 + len(self._elders)):
-                self.turn = True
+        begun = created - len(self.own) + self.pieces
+        self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
+        if self and begun - self._turned_at < TURN_AFTER * (1 + len(self._elders)):
+            self.turn_at = begun + TURN_AFTER
+            return
+        self.turn = bool(self)  # else nobody has been passed over
+        self._turned_at = begun
+        self.turn_at = begun + TURN_AFTER
 
     def take(self) -> Work | None:
         """The next piece of work to run here; None if there is none."""
         if self.turn:
+            self.turn = False
             return self._take_oldest()
         if self.own:
             try:
                 return self.own.popitem()[1]
             except KeyError:
                 pass  # given away in between
+        self.pieces += 1
         while (call := self._open_map(newest=True)) is not None:
             if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
                 return chunk
@@ -207,17 +208,12 @@ class Backlog:
             except IndexError:
                 pass
         try:
-            task = self.foreign.pop()
+            return self.foreign.pop()
         except IndexError:
             return None
-        self._pieces += 1
-        return task
 
     def _take_oldest(self) -> Work | None:
         """The oldest piece, of another kind than the last time if there are several."""
-        self.turn = False
-        self._turned_at = self._begun
-        self._turn_at = self._begun + TURN_AFTER
         for _ in range(4):
             self._kind = (self._kind + 1) % 4
             if (work := self._oldest_of_kind()) is not None:

@@ -190,7 +190,6 @@ class Scheduler:
         self._countdown -= 1
         if self._countdown < 0:
             self.look(keep=0)
-            self.backlog.note_turn(self.created)
         return future
 
     def open_map(
@@ -260,7 +259,6 @@ class Scheduler:
                 self._countdown -= 1
                 if self._countdown < 0:
                     self.look(keep=0)
-                    self.backlog.note_turn(self.created)
                 return
             while future.state is not FINISHED and future.state is not CANCELLED:
                 parked = Parked(self._ready)
@@ -429,7 +427,6 @@ class Scheduler:
             self._countdown -= 1
             if self._countdown < 0 or self._news:
                 self.look(keep=1)
-                self.backlog.note_turn(self.created)
                 continue
             if self._stepping:  # the next piece is for them
                 self._stepped, self._stepping = self._stepping, []
@@ -590,25 +587,32 @@ class Scheduler:
         self._measure = True  # one task between two looks: the clock is not free
         # Near a deadline, look at the clock after each piece of work.
         self._countdown = 1 if self._timers else self._stride
-        if not self.backlog:
+        backlog, trader = self.backlog, self.trader
+        if self.created - len(self._own) + backlog.pieces >= backlog.turn_at:
+            backlog.note_turn(self.created)
+        if not backlog:
             self._busy_since = now
         # The first pieces are short, so that others get some soon.
-        self.backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
+        backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
         share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
-        gifts = self.trader.gifts
-        self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=hold)
-        if self.trader.gifts != gifts:
-            self.backlog.learn_cost((self.clock() - now) / (self.trader.gifts - gifts))
-            if self.trader.small_gift:
-                self._share_from = now + self.trader.ration_s
-        if self.trader.has_mail():
+        gifts = trader.gifts
+        trader.exchange(now, keep, share or eager, thrifty=not eager, hold=hold)
+        if trader.gifts != gifts:
+            backlog.learn_cost((self.clock() - now) / (trader.gifts - gifts))
+            if trader.small_gift:
+                self._share_from = now + trader.ration_s
+        if trader.has_mail():
             self._idler.resume()  # user code may run: the donor must be awake
-            self.trader.take_in()
+            trader.take_in()
+        if self._timers or self._alarms:
+            self._wake_due(now)
+        if trader.shutdown is not None and self._leaver is not None:
+            self._leaver.wake()
+
+    def _wake_due(self, now: float) -> None:
         for timers in self._timers, self._alarms:
             while timers and timers[0][0] <= now:
                 heapq.heappop(timers)[2].wake()
-        if self.trader.shutdown is not None and self._leaver is not None:
-            self._leaver.wake()
 
     def _wake_stepped(self) -> None:
         """The piece of work that they let run is over, or waits."""

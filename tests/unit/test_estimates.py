@@ -7,10 +7,10 @@ import operator
 import sys
 import weakref
 
+import cloudpickle
 import pytest
 
 from scoop_mpi import estimates as module
-from scoop_mpi.codec import Codec
 from scoop_mpi.estimates import Estimates, key_of
 from scoop_mpi.strict import Strict
 
@@ -44,16 +44,6 @@ def defined_in(name, body="return work(x)"):
     namespace = {"__name__": name}
     exec(compile(f"def run(x):\n    {body}\n", f"{name}.py", "exec"), namespace)
     return namespace["run"]
-
-
-def copied(func):
-    """As it arrives where it was sent by value."""
-    codec, found = Codec(), {}
-    codec.send_by_value("anything")
-    packed = codec.dumps(func, found)
-    other = Codec()
-    other.learn(found.items())
-    return other.loads(packed)
 
 
 @functools.wraps(made)
@@ -108,7 +98,7 @@ def test_functions_have_estimates_of_their_own(one, other):
 
 
 def test_copies_of_a_function_share_an_estimate():
-    first, second = (copied(made(3)) for _ in range(2))
+    first, second = (cloudpickle.loads(cloudpickle.dumps(made(3))) for _ in range(2))
     assert first is not second
     assert key_of(first) == key_of(second)
 
