@@ -173,6 +173,8 @@ class Future(ScoopAttributes, Generic[T]):
         """
         if self.state is PENDING and context.current().claim(self):
             self.state = CANCELLED
+            self.args = ()
+            self.kwargs = None
             self._tell_listeners()
         return self.state is CANCELLED
 
@@ -269,6 +271,7 @@ class Future(ScoopAttributes, Generic[T]):
         for callback in callbacks:
             if not (ran_elsewhere and callback.travels):
                 callback.notify(self)
+        del self  # as in run(): a callback may have raised what this task has raised
 
 
 class ForeignTask(Future[T]):
@@ -297,3 +300,4 @@ class _Callback:
             self.entry.func(future)
         except Exception:
             logger.exception("exception calling callback for %r", future)
+        del future  # as in _tell_listeners

@@ -231,6 +231,12 @@ class MapResults(itertools.chain[R]):
 
     _abandon: Callable[[], None]
     _chunks: Generator[Iterable[R], None, None]
+    _forget: Callable[[], None] = staticmethod(lambda: None)
+
+    def __del__(self) -> None:
+        # If nothing was ever taken, nobody else says so: a generator that has not begun
+        # does not end either.
+        self._forget()
 
     def close(self) -> None:
         """Ends the map, as that of a generator: calls that have not begun are not made."""
@@ -246,6 +252,7 @@ def _results(
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
     results._abandon = functools.partial(scheduler.trader.abandon_map, call)
     results._chunks = taken
+    results._forget = functools.partial(scheduler.trader.forget_map, call)
     return results
 
 

@@ -157,6 +157,7 @@ class MapCall:
         self.exhausted = True
         """No further inputs will be read."""
         self.closed = False
+        self._forgotten = False
         self.whole = False
         """Send its chunks with all definitions: somebody lacked one."""
         self.tries: dict[int, int] = {}
@@ -300,9 +301,21 @@ class MapCall:
         self.exhausted = True
         self.unfinished = 0
 
+    def forget(self) -> None:
+        """Nobody will ask for results, but the calls are to be made.
+
+        But for those whose inputs have not been read. As :meth:`abandon`, this may be called
+        anywhere.
+        """
+        self._forgotten = self.exhausted = True
+        self._inputs = iter(())
+        self.results.clear()
+        self.arrived.clear()
+
     def _arrive(self, start: int, outcome: list[Any] | Failed) -> None:
-        self.results[start] = outcome
-        self.arrived.append(start)
+        if not self._forgotten:
+            self.results[start] = outcome
+            self.arrived.append(start)
 
     def _drop_all(self, blocking: bool = True) -> tuple[Any, ...]:
         """Takes all items out. The caller lets go of them, which may run code of theirs:

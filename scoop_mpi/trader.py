@@ -416,6 +416,15 @@ class Trader:
         call.abandon()
         self._abandoned.append(call)
 
+    def forget_map(self, call: MapCall) -> None:
+        """Nobody will take results of the map any more; its calls are made all the same.
+
+        As in ``concurrent.futures``. It may be over already; called as :meth:`abandon_map`.
+        """
+        if not call.closed:
+            call.forget()
+            self._abandoned.append(call)
+
     def discard(self) -> None:
         """After the end: drops what still arrives, until told to leave."""
         while (arrived := self._endpoint.receive()) is not None:
@@ -451,7 +460,8 @@ class Trader:
             self._deliver(*self._unsendable.popleft())
         while self._abandoned:
             call = self._abandoned.popleft()
-            call.close()
+            if call.closed:
+                call.close()
             self._drop_if_over(call)
         self._settle_arrived()
         while self._inbox:
