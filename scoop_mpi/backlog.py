@@ -10,6 +10,12 @@ Order. The newest own task runs first: that is depth first, which bounds memory
 and keeps a parent close to its children. The oldest is given away first: near the
 root of the tree it carries the most work. Work from other ranks comes last, and
 leaves first.
+
+Nobody starves. When ``TURN_AFTER`` pieces of work have begun, the next one that a runner
+takes is the oldest, of each kind in turn; no matter what is created meanwhile, and also
+when all that begins is run where it is waited for. A task that got its turn may be a
+whole tree: while it is unfinished the next turn comes later by as much again. So of the
+n tasks of a tree at most some sqrt(n / 50) wait half done, and a tree stays a tree.
 """
 
 from __future__ import annotations
@@ -18,8 +24,10 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Union
+from weakref import ref
 
-from .future import ForeignTask, Future, name_of
+from .estimates import Estimates
+from .future import RUNNING, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 
 GIFT_S = 0.003
@@ -44,23 +52,13 @@ takes some milliseconds to answer."""
 LISTED_MIN = 256
 """Ids of the oldest tasks that are listed at a time, at least."""
 
+TURN_AFTER = 100
+"""Pieces of work that begin between two turns of the oldest; so many more for each piece
+that got its turn and is unfinished. (It is counted at looks: the trivial ones of 5 ms
+may be more.)"""
+
 Work = Union[Future[Any], Chunk]
 Gift = Union[Chunk, Sequence[Future[Any]]]
-
-
-class Estimates:
-    """Seconds a call of each function takes, by its name; smoothed."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
-
-    def get(self, name: str) -> float:
-        """The estimate in seconds; 0.0 if the function has not been measured."""
-        return self._seconds.get(name, 0.0)
-
-    def learn(self, name: str, seconds: float) -> None:
-        """Moves the estimate half way to a new measurement."""
-        self._seconds[name] = 0.5 * (self._seconds.get(name, seconds) + seconds)
 
 
 class Backlog:
@@ -88,7 +86,21 @@ class Backlog:
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
         self._oldest: deque[int] = deque()
-        """Ids that were the oldest in ``own`` when they were last listed."""
+        """Ids that were the oldest in ``own`` when they were last listed, to be given away."""
+        self.turn = False
+        """The next piece to run here is the oldest."""
+        self._elders: list[ref[Work]] = []
+        """Pieces that got their turn; those that are over are taken out now and then."""
+        self._oldest_here: deque[int] = deque()
+        """As ``_oldest``, for the thread that runs tasks."""
+        self._kind = 0
+        """Of which kind the last one was whose turn it was."""
+        self.pieces = 0
+        """Pieces that have begun here (at most so many), but for own tasks."""
+        self.turn_at = TURN_AFTER
+        """When so many pieces have begun it is time to see whose turn it is."""
+        self._turned_at = 0
+        """How many had begun at the last turn."""
 
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
@@ -112,7 +124,7 @@ class Backlog:
     def size(self) -> tuple[int, float]:
         """Pieces of unstarted work (items of maps count one by one), and their seconds."""
         tasks = [*list(self.own.values()), *list(self.foreign)]
-        seconds = sum(self.estimates.get(name_of(task.func)) for task in tasks)
+        seconds = sum(self.estimates.get(task.func) for task in tasks)
         pieces = len(tasks)
         for count, estimate_s in [
             *((len(chunk), chunk.estimate_s) for chunk in list(self.chunks)),
@@ -148,7 +160,7 @@ class Backlog:
                 typical = self.foreign[-1]
             except IndexError:
                 return True  # given away in between
-            estimate_s = self.estimates.get(name_of(typical.func)) or lead_s
+            estimate_s = self.estimates.get(typical.func) or lead_s
             seconds += len(self.foreign) * estimate_s
         return seconds < lead_s
 
@@ -160,28 +172,88 @@ class Backlog:
         """Takes this very task out; False if it was started or given away."""
         return self.own.pop(future.number, None) is not None
 
+    def note_turn(self, created: int) -> None:
+        """Called when :attr:`turn_at` is reached: sets :attr:`turn` if the oldest is due.
+
+        Args:
+            created: own tasks and maps so far. Those that are not here have begun, or have
+                been given away.
+        """
+        begun = created - len(self.own) + self.pieces
+        self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
+        if self and begun - self._turned_at < TURN_AFTER * (1 + len(self._elders)):
+            self.turn_at = begun + TURN_AFTER
+            return
+        self.turn = bool(self)  # else nobody has been passed over
+        self._turned_at = begun
+        self.turn_at = begun + TURN_AFTER
+
     def take(self) -> Work | None:
         """The next piece of work to run here; None if there is none."""
+        if self.turn:
+            self.turn = False
+            return self._take_oldest()
         if self.own:
             try:
                 return self.own.popitem()[1]
             except KeyError:
                 pass  # given away in between
+        self.pieces += 1
         while (call := self._open_map(newest=True)) is not None:
             if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
                 return chunk
-        for queue in (self.chunks, self.foreign):
+        if self.chunks:
             try:
-                return queue.pop()
+                return self.chunks.pop()
             except IndexError:
                 pass
+        try:
+            return self.foreign.pop()
+        except IndexError:
+            return None
+
+    def _take_oldest(self) -> Work | None:
+        """The oldest piece, of another kind than the last time if there are several."""
+        for _ in range(4):
+            self._kind = (self._kind + 1) % 4
+            if (work := self._oldest_of_kind()) is not None:
+                self._elders.append(ref(work))
+                return work
         return None
+
+    def _oldest_of_kind(self) -> Work | None:
+        match self._kind:
+            case 0:
+                while (task := self._oldest_own(self._oldest_here)) is not None:
+                    if self.claim(task):
+                        return task
+            case 1:
+                while (call := self._open_map()) is not None:
+                    if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
+                        return chunk
+            case _:
+                try:
+                    return (self.chunks if self._kind == 2 else self.foreign).popleft()
+                except IndexError:
+                    pass
+        return None
+
+    def peek_oldest_s(self) -> float:
+        """Seconds that the oldest piece, of whatever kind, may take; 0.0: not known."""
+        task, call = self._oldest_own(self._oldest_here), self._open_map()
+        tasks = [*([] if task is None else [task]), *list(self.foreign)[:1]]
+        seconds = [
+            *(self.estimates.get(one.func) for one in tasks),
+            *(chunk.estimate_s * len(chunk) for chunk in list(self.chunks)[:1]),
+            *([] if call is None else [call.estimate_s]),
+        ]
+        return max(seconds) if seconds and all(seconds) else 0.0
 
     def peek_estimate_s(self) -> float:
         """Seconds that the next piece of work may take; 0.0: not known."""
         if self.own:
             try:
-                return self.estimates.get(name_of(next(reversed(self.own.values())).func))
+                return self.estimates.get(next(reversed(self.own.values())).func)
             except (RuntimeError, StopIteration):
                 return 0.0
         call = self._open_map(newest=True)
@@ -190,7 +262,7 @@ class Backlog:
         try:
             if self.chunks:
                 return self.chunks[-1].estimate_s * len(self.chunks[-1])
-            return self.estimates.get(name_of(self.foreign[-1].func))
+            return self.estimates.get(self.foreign[-1].func)
         except IndexError:
             return 0.0  # given away in between
 
@@ -251,7 +323,7 @@ class Backlog:
         """
         bundle: list[Future[Any]] = []
         count = 1
-        while len(bundle) < count and (task := self._oldest_own()) is not None:
+        while len(bundle) < count and (task := self._oldest_own(self._oldest)) is not None:
             if bundle and (task.parent != bundle[0].parent or task.number in self.alone):
                 break
             if not bundle and task.number not in self.alone:
@@ -260,28 +332,34 @@ class Backlog:
                 bundle.append(task)
         return bundle
 
-    def _oldest_own(self) -> Future[Any] | None:
+    def _oldest_own(self, listed: deque[int]) -> Future[Any] | None:
         """The oldest own task, which stays where it is.
 
         The front of a dict that is used from both ends has gaps, over which every look at
-        it must pass; so many ids are listed at a time.
+        it must pass; so many ids are ``listed`` at a time, by each thread for itself.
         """
         while True:
-            while self._oldest:
-                task = self.own.get(self._oldest[0])
+            while listed:
+                task = self.own.get(listed[0])
                 if task is not None:
                     return task
-                self._oldest.popleft()
+                listed.popleft()
             try:
-                self._oldest.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
+                listed.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
             except RuntimeError:
                 continue  # the other thread has changed the dict between those two C calls
-            if not self._oldest:
+            if not listed:
                 return None
 
     def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
-        estimate = self.estimates.get(name_of(first.func))
+        estimate = self.estimates.get(first.func)
         if not estimate:
             return takers
         fair = available // (2 * self.workers)
         return max(1, min(int(self.gift_s / estimate), fair, BUNDLE_MAX)) * takers
+
+
+def _is_unfinished(work: Work | None) -> bool:
+    if isinstance(work, Chunk):
+        return not work.elapsed_s
+    return work is not None and work.state is RUNNING

@@ -53,7 +53,10 @@ def wait(
         for future in futures:
             if not _is_done(future):
                 scheduler.wait_for(future, None)
-        return DoneAndNotDoneFutures(futures, set())
+        try:
+            return DoneAndNotDoneFutures(futures, set())
+        finally:  # errors' tracebacks may refer to this frame: no cycle
+            fs = futures = future = None  # type: ignore[assignment]
     if timeout == 0:
         scheduler.poll()
     deadline = deadline_of(scheduler, timeout)
@@ -82,7 +85,7 @@ def as_completed(
     futures = set(fs)
     total = len(futures)
     with _Completions(scheduler, futures) as completions:
-        del futures
+        del fs, futures  # those that were yielded are the caller's alone
         for number in range(total):
             while not completions.fresh:
                 if not completions.wait(deadline) and not completions.fresh:

@@ -60,7 +60,7 @@ class Waiter(Protocol):
 
 
 def name_of(func: Callable[..., Any]) -> str:
-    """A readable name for any callable; also the key of its time estimate."""
+    """A readable name for any callable."""
     if type(func) is FunctionType:
         return func.__qualname__
     name = attribute(func, "__qualname__")
@@ -148,7 +148,10 @@ class Future(ScoopAttributes, Generic[T]):
             context.current().wait_for(self, timeout)
             if self.state is CANCELLED:
                 raise CancelledError()
-        return self.error
+        try:
+            return self.error
+        finally:
+            del self  # as in result()
 
     def done(self) -> bool:
         """True if the call finished or was cancelled. Takes in arrived messages."""
@@ -174,6 +177,8 @@ class Future(ScoopAttributes, Generic[T]):
         """
         if self.state is PENDING and context.current().claim(self):
             self.state = CANCELLED
+            self.args = ()
+            self.kwargs = None
             self._tell_listeners()
         return self.state is CANCELLED
 
@@ -236,6 +241,7 @@ class Future(ScoopAttributes, Generic[T]):
         self.kwargs = None
         if self._listeners is not None:
             self._tell_listeners()
+        del self  # the error's traceback may refer to this frame: no cycle
 
     def finish(self, value: T | None, error: BaseException | None) -> None:
         """The outcome, from wherever the call was made."""
@@ -273,6 +279,7 @@ class Future(ScoopAttributes, Generic[T]):
         for callback in callbacks:
             if not (ran_elsewhere and callback.travels):
                 callback.notify(self)
+        del self  # as in run(): a callback may have raised what this task has raised
 
 
 class ForeignTask(Future[T]):
@@ -300,3 +307,4 @@ class _Callback:
         _, error = attempt(self.entry.func, future)
         if error is not None:
             logger.error("exception calling callback for %r", future, exc_info=error)
+        del future  # as in _tell_listeners

@@ -135,12 +135,18 @@ def mapReduce(
     Source: SCOOP's manual, section 2.2.4.
     """
     map_func, reduction = _checked_pair("mapReduce", _with(mapFunc, kwargs), reductionFunc)
-    blocks = _blocks("mapReduce", iterables)
     reduce_block = functools.partial(mapReduce_block, map_func, reduction)
-    level = list(map(reduce_block, blocks, timeout=timeout))
+    # The inputs are the map's alone, which lets go of them one by one; so are those of the
+    # levels.
+    blocks = map(reduce_block, _blocks("mapReduce", iterables), timeout=timeout)
+    del iterables
+    level = list(blocks)
     while len(level) > 1:
         odd = level[len(level) // 2 * 2:]
-        level = list(map(reduction, level[:-1:2], level[1::2], timeout=timeout)) + odd
+        pairs = map(reduction, level[:-1:2], level[1::2], timeout=timeout)
+        level.clear()
+        level += pairs
+        level += odd
     return level[0]
 
 
@@ -161,13 +167,19 @@ def mapScan(
     right half; this does.)
     """
     map_func, reduction = _checked_pair("mapScan", _with(mapFunc, kwargs), reductionFunc)
-    blocks = _blocks("mapScan", iterables)
     scan_block = functools.partial(mapScan_block, map_func, reduction)
-    scans = list(map(scan_block, blocks, timeout=timeout))
-    carries = list(itertools.accumulate((scan[-1] for scan in scans[:-1]), reduction))
+    blocks = map(scan_block, _blocks("mapScan", iterables), timeout=timeout)
+    del iterables  # as in mapReduce
+    first, *others = blocks
+    ends = [scan[-1] for scan in (first, *others)][:-1]
+    carries = itertools.accumulate(ends, reduction)
     carry_block = functools.partial(mapScan_carry, reduction)
-    rest = map(carry_block, carries, scans[1:], timeout=timeout)
-    return list(itertools.chain(scans[0], *rest))
+    rest = map(carry_block, carries, others, timeout=timeout)
+    del ends, carries
+    others.clear()
+    for scan in rest:
+        first += scan
+    return first
 
 
 def shutdown(wait: bool = True) -> None:
@@ -219,6 +231,12 @@ class MapResults(itertools.chain[R]):
 
     _abandon: Callable[[], None]
     _chunks: Generator[Iterable[R], None, None]
+    _forget: Callable[[], None] = staticmethod(lambda: None)
+
+    def __del__(self) -> None:
+        # If nothing was ever taken, nobody else says so: a generator that has not begun
+        # does not end either.
+        self._forget()
 
     def close(self) -> None:
         """Ends the map, as that of a generator: calls that have not begun are not made."""
@@ -234,6 +252,7 @@ def _results(
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
     results._abandon = functools.partial(scheduler.trader.abandon_map, call)
     results._chunks = taken
+    results._forget = functools.partial(scheduler.trader.forget_map, call)
     return results
 
 
@@ -251,7 +270,8 @@ def _each_by_itself(
     for values in chunks:
         values.reverse()
         while values:
-            yield (values.pop(),)
+            # No tuple of one: it would be kept, with its value, until the next one is taken.
+            yield builtins.map(list.pop, (values,))
             call.read_more(1)
 
 
@@ -262,11 +282,10 @@ def _in_order(
     try:
         position = 0
         while call.unfinished or position in call.results or not call.exhausted:
-            values = call.results.pop(position, None)
-            if values is None:
+            if position not in call.results:
                 _wait_for_results(scheduler, call, deadline)
                 continue
-            values = _checked(values)
+            values = _taken(call, position)
             position += len(values)
             call.arrived.clear()  # only of use out of order
             yield values
@@ -281,17 +300,21 @@ def _as_they_come(
     try:
         while call.unfinished or call.arrived or not call.exhausted:
             if call.arrived:
-                yield _checked(call.results.pop(call.arrived.popleft()))
+                yield _taken(call, call.arrived.popleft())
             else:
                 _wait_for_results(scheduler, call, deadline)
     finally:
         scheduler.trader.abandon_map(call)
 
 
-def _checked(values: list[Any] | Failed) -> list[Any]:
-    """The values of a chunk; raises if they stand for an error."""
+def _taken(call: MapCall, start: int) -> list[Any]:
+    """The values that have come for ``start``; raises if they stand for an error."""
+    values = call.results.pop(start)
     if isinstance(values, Failed):
-        raise values.error
+        try:
+            raise values.error
+        finally:
+            del values  # the traceback refers to this frame: no cycle
     return values
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from greenlet import GreenletExit
 
 from . import forks
+from .items import Lent, Uncut
 
 LIGHT_S = 0.0000003
 """Items that take fewer seconds are sooner run than sent."""
@@ -51,7 +52,8 @@ class Chunk:
     """
 
     __slots__ = ("owner", "map_id", "func", "starred", "start", "stop",
-                 "estimate_s", "light", "values", "error", "skipped", "elapsed_s", "_items")
+                 "estimate_s", "light", "values", "error", "skipped", "elapsed_s", "_items",
+                 "__weakref__")
 
     def __init__(
         self, owner: int, map_id: int, func: Callable[..., Any], starred: bool,
@@ -90,6 +92,7 @@ class Chunk:
         else:
             self._check_complete()
         self.elapsed_s = clock() - began
+        del self, calls  # the error's traceback may refer to this frame: no cycle
 
     def _check_complete(self) -> None:
         """A StopIteration from the function looks to extend() like the end of the items."""
@@ -162,6 +165,7 @@ class MapCall:
         self.exhausted = True
         """No further inputs will be read."""
         self.closed = False
+        self._forgotten = False
         self.whole = False
         """Send its chunks with all definitions: somebody lacked one."""
         self.tries: dict[int, int] = {}
@@ -169,20 +173,25 @@ class MapCall:
         self._workers = workers
         self._chunksize = chunksize
         self._inputs: Iterator[Any] = iter(())
-        self._items: list[Any] | range
+        read: list[Any] | range
         if buffersize is not None:
             self._inputs = iter(inputs)
-            self._items = list(islice(self._inputs, buffersize))
-            self.exhausted = len(self._items) < buffersize
+            read = list(islice(self._inputs, buffersize))
+            if len(read) == buffersize:
+                self.exhausted = False
+            else:
+                self._inputs = iter(())
         else:
-            self._items = inputs if isinstance(inputs, range) else list(inputs)
+            read = inputs if isinstance(inputs, range) else list(inputs)
         self._here_s = 0.0
-        self._base = 0  # index of _items[0]
         self._next = 0  # first index not cut
-        self._done = 0  # all indices below have an outcome
-        self._islands: dict[int, int] = {}  # start → stop of outcomes beyond _done
+        self._stop = len(read)  # first index not read
+        self._uncut = Uncut(read)
         self._cutting = threading.Lock()
-        self.unfinished = len(self._items)
+        self.lent = Lent()
+        """The arguments of chunks that were sent to other workers, until their outcomes are
+        in: some may come back."""
+        self.unfinished = self._stop
         """Items read whose outcome is not known."""
 
     def read_more(self, count: int) -> None:
@@ -190,16 +199,18 @@ class MapCall:
         if self.exhausted:
             return
         more = list(islice(self._inputs, count))
-        self.exhausted = len(more) < count
+        if len(more) < count:
+            self.exhausted = True
+            self._inputs = iter(())
         with self._cutting:
-            assert isinstance(self._items, list)
-            self._items.extend(more)
+            self._uncut.append(more)
+            self._stop += len(more)
             self.unfinished += len(more)
 
     @property
     def remaining(self) -> int:
         """Items read and not yet cut; none once the consumer is gone."""
-        return 0 if self.closed else self._base + len(self._items) - self._next
+        return 0 if self.closed else self._stop - self._next
 
     @property
     def light(self) -> bool:
@@ -221,16 +232,22 @@ class MapCall:
             if remaining == 0:
                 return None
             start = self._next
-            self._next = start + min(self._size(remaining, aim_s, least_s) * takers, remaining)
-            chunk = self.chunk(start, self._next - start)
+            count = min(self._size(remaining, aim_s, least_s) * takers, remaining)
+            self._next = start + count
+            chunk = self._chunk(start, self._uncut.take(count))
             chunk.light = self.light
             return chunk
 
-    def chunk(self, start: int, count: int) -> Chunk:
-        """The chunk of ``count`` items from ``start`` on, none of which is done."""
-        at = start - self._base
-        return Chunk(self.owner, self.id, self.func, self.starred, start,
-                     self._items[at:at + count], self.estimate_s)
+    def chunk(self, start: int, count: int) -> Chunk | None:
+        """The chunk of ``count`` items from ``start`` on, which come back unstarted.
+
+        None: the consumer is gone.
+        """
+        args = self.lent.take(start, count)
+        return self._chunk(start, args) if args else None
+
+    def _chunk(self, start: int, args: Sequence[Any]) -> Chunk:
+        return Chunk(self.owner, self.id, self.func, self.starred, start, args, self.estimate_s)
 
     def _size(self, remaining: int, aim_s: float, least_s: float) -> int:
         if self._chunksize is not None:
@@ -253,11 +270,12 @@ class MapCall:
         if values:
             self.learn(elapsed_s / len(values))
             self._arrive(start, values)
-            self._note_done(start, start + len(values))
+            self.unfinished -= len(values)
         if error is not None:
             self._arrive(start + len(values), Failed(error))
             self._drop_uncut()
             self.unfinished -= count - len(values)
+        self.lent.take(start, count)
         if self.on_arrival is not None:
             self.on_arrival()
 
@@ -274,31 +292,57 @@ class MapCall:
         """
         self._here_s = min(seconds_per_item, 2 * self._here_s or seconds_per_item)
 
+    def abandon(self) -> None:
+        """The consumer wants nothing more. Lets go of what it can; :meth:`close` follows.
+
+        The garbage collector may call this anywhere, in any thread.
+        """
+        self.closed = True
+        self.results.clear()
+        self._drop_all(blocking=False)
+
     def close(self) -> None:
         """The consumer wants nothing more; outcomes that are still out will be dropped."""
         self.closed = True
         self.results.clear()
-        self._drop_uncut()
+        self._drop_all()
+        self.exhausted = True
         self.unfinished = 0
 
+    def forget(self) -> None:
+        """Nobody will ask for results, but the calls are to be made.
+
+        But for those whose inputs have not been read. As :meth:`abandon`, this may be called
+        anywhere.
+        """
+        self._forgotten = self.exhausted = True
+        self._inputs = iter(())
+        self.results.clear()
+        self.arrived.clear()
+
     def _arrive(self, start: int, outcome: list[Any] | Failed) -> None:
-        self.results[start] = outcome
-        self.arrived.append(start)
+        if not self._forgotten:
+            self.results[start] = outcome
+            self.arrived.append(start)
 
-    def _note_done(self, start: int, stop: int) -> None:
-        """Lets go of items whose results are in, when they are as many as those that are not."""
-        self.unfinished -= stop - start
-        self._islands[start] = stop
-        while (reach := self._islands.pop(self._done, None)) is not None:
-            self._done = reach
-        if self._done - self._base > max(4096, len(self._items) // 2):
-            with self._cutting:
-                self._items = self._items[self._done - self._base:]
-                self._base = self._done
+    def _drop_all(self, blocking: bool = True) -> tuple[Any, ...]:
+        """Takes all items out. The caller lets go of them, which may run code of theirs:
+        not while the lock is held."""
+        if not self._cutting.acquire(blocking):
+            return ()
+        try:
+            dropped = self._uncut, self.lent, self._inputs
+            self._uncut, self.lent, self._inputs = Uncut([]), Lent(), iter(())
+            return dropped
+        finally:
+            self._cutting.release()
 
-    def _drop_uncut(self) -> None:
-        """Items beyond an error are never handed out, so they need not run."""
+    def _drop_uncut(self) -> tuple[Any, ...]:
+        """As :meth:`_drop_all`: items beyond an error are never handed out, need not run."""
         with self._cutting:
             self.exhausted = True
-            self.unfinished -= self._base + len(self._items) - self._next
-            self._items = self._items[:self._next - self._base]
+            self.unfinished -= self._stop - self._next
+            self._stop = self._next
+            dropped = self._uncut, self._inputs
+            self._uncut, self._inputs = Uncut([]), iter(())
+            return dropped

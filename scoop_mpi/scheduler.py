@@ -41,7 +41,7 @@ from .attributes import Work
 from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
-from .future import CANCELLED, FINISHED, PENDING, ForeignTask, Future, name_of
+from .future import CANCELLED, FINISHED, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 from .messages import BROKER, Define, Drained, Lookup, Message, Undefine
 from .parcels import Parcels
@@ -130,8 +130,8 @@ class Scheduler:
     # With more than 30 attributes in a __dict__, Python 3.11 takes 0.5 µs more for a task.
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
-        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_timers",
-        "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
+        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_stepped",
+        "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
         "_countdown", "_looked_at", "_busy_since", "_share_from", "_polling_since",
         "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
@@ -157,6 +157,7 @@ class Scheduler:
         self._ready: deque[Parked] = deque()
         self._spare: list[greenlet] = []
         self._stepping: list[Parked] = []
+        self._stepped: list[Parked] = []
         self._timers: list[tuple[float, int, Parked]] = []
         self._alarms: list[tuple[float, int, Parked]] = []
         self._news = self.trader.constants.fresh
@@ -220,7 +221,7 @@ class Scheduler:
 
     def typical_time(self, func: Callable[..., Any]) -> float:
         """Seconds that calls of ``func`` take by the newest measurements; 0.0: none."""
-        return self.backlog.estimates.get(name_of(func))
+        return self.backlog.estimates.get(func)
 
     def claim(self, future: Future[Any]) -> bool:
         """Takes an unstarted task out of the backlog; False if it is too late."""
@@ -235,8 +236,10 @@ class Scheduler:
             TimeoutError: it was not within ``timeout`` seconds.
         """
         if timeout is None:
+            if self.backlog.turn:
+                self._step()
             if (
-                future.state is PENDING and self._depth < INLINE_DEPTH
+                self._depth < INLINE_DEPTH
                 and not self._ready  # whoever is ready goes first
                 and not (self._news and self._take_news())
                 and self._own.pop(future.number, None) is not None
@@ -253,6 +256,7 @@ class Scheduler:
                     self.running = outer
                 if future.error is not None:
                     self._surface(future.error)
+                    del future  # its traceback may refer to this frame: no cycle
                 self._countdown -= 1
                 if self._countdown < 0:
                     self.look(keep=0)
@@ -349,9 +353,13 @@ class Scheduler:
             self._polling_since, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
         if self._ready or not self.trader.peers or nobody_helps and self.backlog:
-            parked = Parked(self._ready)
-            self._stepping.append(parked)
-            self.park(parked)
+            self._step()
+
+    def _step(self) -> None:
+        """Lets greenlets go on that are ready, and one piece of work run until it waits."""
+        parked = Parked(self._ready)
+        self._stepping.append(parked)
+        self.park(parked)
 
     def serve(self) -> int:
         """Runs tasks until the broker ends the job; returns the exit code.
@@ -410,6 +418,7 @@ class Scheduler:
         """A runner. Ends only to let a ready greenlet continue in its place."""
         me = getcurrent()
         ready = self._ready
+        self._wake_stepped()
         while True:
             if ready:
                 if len(self._spare) >= SPARE_RUNNERS:
@@ -417,15 +426,19 @@ class Scheduler:
                     return
                 self._spare.append(me)
                 ready.popleft().greenlet.switch()
+                if self._stepped:
+                    self._wake_stepped()
                 continue
             self._countdown -= 1
             if self._countdown < 0 or self._news:
                 self.look(keep=1)
                 continue
+            if self._stepping:  # the next piece is for them
+                self._stepped, self._stepping = self._stepping, []
             if self._timers and not self._may_start() or not self._run_one():
                 self._idle()
-            if self._stepping:
-                self._wake_steppers()
+            if self._stepped:
+                self._wake_stepped()
 
     def _run_one(self) -> bool:
         """Runs the next piece of work; False if there is none.
@@ -453,6 +466,7 @@ class Scheduler:
             self.running = None
         if work.error is not None:
             self._surface(work.error)
+            del work  # its traceback may refer to this frame: no cycle
         return True
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -470,17 +484,19 @@ class Scheduler:
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = elapsed_s = self.clock() - began
-        self.backlog.estimates.learn(name_of(task.func), elapsed_s)
+        self.backlog.estimates.learn(task.func, elapsed_s)
+        del task  # as in _run_one
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self.trader.asked and self.backlog.low():
-            self.trader.ask_ahead(self.backlog.estimates.get(name_of(task.func)))
+            self.trader.ask_ahead(self.backlog.estimates.get(task.func))
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began
         self.trader.report_task(task)
         if task.elapsed_s > STRIDE_S:
             self._countdown = 0  # its owner should not wait for the end of another one
+        del task  # as in _run_one
 
     def _run_chunk(self, chunk: Chunk) -> None:
         if self.trader.is_unwanted(chunk):
@@ -492,6 +508,7 @@ class Scheduler:
         self.running_chunk = None
         self.trader.report_chunk(chunk)
         self._countdown = 0
+        del chunk  # as in _run_one
 
     def _may_start(self) -> bool:
         """False if the next piece of work would make a wait overrun its deadline.
@@ -502,8 +519,11 @@ class Scheduler:
         _drop_woken(timers)
         if not timers or not self.trader.peers:
             return True
-        estimate_s = self.backlog.peek_estimate_s() or UNKNOWN_TASK_S
-        return self.clock() + DEADLINE_MARGIN * estimate_s < timers[0][0]
+        left_s = (timers[0][0] - self.clock()) / DEADLINE_MARGIN
+        if self.backlog.turn:
+            # What is too long loses its turn until the next look.
+            self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
+        return self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
 
     def _idle(self) -> None:
         """Returns when there is something to do."""
@@ -516,7 +536,7 @@ class Scheduler:
                 self.look(keep=1 if may_start else 0, eager=not may_start, hold=spins)
                 if self._ready or (self.backlog and may_start):
                     break
-                if self._stepping or self._stuck():
+                if self._stepped or self._stuck():
                     break
                 self._answer_drain()
                 if may_start:
@@ -572,29 +592,37 @@ class Scheduler:
         self._measure = True  # one task between two looks: the clock is not free
         # Near a deadline, look at the clock after each piece of work.
         self._countdown = 1 if self._timers else self._stride
-        if not self.backlog:
+        backlog, trader = self.backlog, self.trader
+        if self.created - len(self._own) + backlog.pieces >= backlog.turn_at:
+            backlog.note_turn(self.created)
+        if not backlog:
             self._busy_since = now
         # The first pieces are short, so that others get some soon.
-        self.backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
+        backlog.run_s = max(SHARE_AFTER_S, now - self._busy_since)
         share = now > self._share_from and now - self._busy_since > SHARE_AFTER_S
-        gifts = self.trader.gifts
-        self.trader.exchange(now, keep, share or eager, thrifty=not eager, hold=hold)
-        if self.trader.gifts != gifts:
-            self.backlog.learn_cost((self.clock() - now) / (self.trader.gifts - gifts))
-            if self.trader.small_gift:
-                self._share_from = now + self.trader.ration_s
-        if self.trader.has_mail():
+        gifts = trader.gifts
+        trader.exchange(now, keep, share or eager, thrifty=not eager, hold=hold)
+        if trader.gifts != gifts:
+            backlog.learn_cost((self.clock() - now) / (trader.gifts - gifts))
+            if trader.small_gift:
+                self._share_from = now + trader.ration_s
+        if trader.has_mail():
             self._idler.resume()  # user code may run: the donor must be awake
-            self.trader.take_in()
+            trader.take_in()
+        if self._timers or self._alarms:
+            self._wake_due(now)
+        if trader.shutdown is not None and self._leaver is not None:
+            self._leaver.wake()
+
+    def _wake_due(self, now: float) -> None:
         for timers in self._timers, self._alarms:
             while timers and timers[0][0] <= now:
                 heapq.heappop(timers)[2].wake()
-        if self.trader.shutdown is not None and self._leaver is not None:
-            self._leaver.wake()
 
-    def _wake_steppers(self) -> None:
-        stepping, self._stepping = self._stepping, []
-        for parked in stepping:
+    def _wake_stepped(self) -> None:
+        """The piece of work that they let run is over, or waits."""
+        stepped, self._stepped = self._stepped, []
+        for parked in stepped:
             parked.wake()
 
 

@@ -298,7 +298,7 @@ class Trader:
             for task in tasks:
                 task.state = SENT
                 self.sent[task.number] = task
-        estimate_s = self._backlog.estimates.get(name_of(first.func))
+        estimate_s = self._backlog.estimates.get(first.func)
         whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
         message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, whole)
         for task, error in failed:
@@ -328,6 +328,8 @@ class Trader:
         whole = call is not None and call.whole
         message, args, error = self._parcels.pack_chunk(chunk, dest, whole)
         if message is not None:
+            if call is not None:
+                call.lent.put(chunk.start, args)
             self._endpoint.send(dest, message._replace(
                 giver=giver, onward=onward, epoch=self.constants.newest_epoch
             ))
@@ -411,8 +413,17 @@ class Trader:
         The garbage collector may call this anywhere, in any thread: so it only takes
         a note, which :meth:`take_in` acts on.
         """
-        call.closed = True
+        call.abandon()
         self._abandoned.append(call)
+
+    def forget_map(self, call: MapCall) -> None:
+        """Nobody will take results of the map any more; its calls are made all the same.
+
+        As in ``concurrent.futures``. It may be over already; called as :meth:`abandon_map`.
+        """
+        if not call.closed:
+            call.forget()
+            self._abandoned.append(call)
 
     def discard(self) -> None:
         """After the end: drops what still arrives, until told to leave."""
@@ -449,15 +460,17 @@ class Trader:
             self._deliver(*self._unsendable.popleft())
         while self._abandoned:
             call = self._abandoned.popleft()
-            call.close()
+            if call.closed:
+                call.close()
             self._drop_if_over(call)
         self._settle_arrived()
         while self._inbox:
             try:
-                source, message = self._inbox.popleft()
+                arrived = self._inbox.popleft()
             except IndexError:
                 return  # sent on by the donor thread
-            self._handle(source, message)
+            self._handle(*arrived)
+            del arrived  # callbacks may take long
             self._settle_arrived()
 
     def _settle_arrived(self) -> None:
@@ -527,14 +540,15 @@ class Trader:
             self._reject(source, message, tasks)
             return
         if message.estimate_s:
-            self._backlog.estimates.learn(name_of(tasks[0].func), message.estimate_s)
+            self._backlog.estimates.learn(tasks[0].func, message.estimate_s)
         self._backlog.foreign.extend(self._pass_on(tasks, message.onward, message.giver))
 
     def _accept_chunk(self, source: int, message: ChunkMessage) -> None:
         self._was_fed(message.giver)
         if message.owner == self.rank:
-            if (call := self.maps.get(message.map_id)) is not None:
-                self._backlog.chunks.append(call.chunk(message.start, message.length))
+            call = self.maps.get(message.map_id)
+            if call is not None and (back := call.chunk(message.start, message.length)):
+                self._backlog.chunks.append(back)
             self._hand_on(message.onward)
             return
         chunk = self._parcels.unpack_chunk(message)
@@ -579,8 +593,8 @@ class Trader:
                 task.began_at = self.now - outcome.elapsed_s
         self._arrived.extend(outcomes)
         if message.ids:
-            name = name_of(self.sent[message.ids[0]].func)
-            self._backlog.estimates.learn(name, message.elapsed_s)
+            func = self.sent[message.ids[0]].func
+            self._backlog.estimates.learn(func, message.elapsed_s)
             began_at = self.now - message.elapsed_s
             for number in message.ids:
                 task = self.sent[number]
@@ -594,7 +608,7 @@ class Trader:
         if outcome.start < 0:
             task = self.sent.pop(outcome.id)
             if outcome.elapsed_s:
-                self._backlog.estimates.learn(name_of(task.func), outcome.elapsed_s)
+                self._backlog.estimates.learn(task.func, outcome.elapsed_s)
             task.finish(outcome.value, outcome.error)
             return
         call = self.maps.get(outcome.id)
@@ -650,7 +664,8 @@ class Trader:
             return
         step = 1 if is_try else message.length
         for start in range(message.start, message.start + message.length, step):
-            self._backlog.chunks.append(call.chunk(start, step))
+            if (chunk := call.chunk(start, step)) is not None:
+                self._backlog.chunks.append(chunk)
 
 
 def _definitions_in(message: Message) -> tuple[Definition, ...]:

@@ -192,6 +192,7 @@ def test_children_do_not_keep_what_their_ancestors_returned():
 def numbers_of_its_own(scheduler):
     """Children are told by their parent's number: not those of other tests here."""
     scheduler.created = next(MILLIONS)
+    scheduler.backlog.note_turn(scheduler.created)  # they have all begun
 
 
 @pytest.mark.usefixtures("numbers_of_its_own")

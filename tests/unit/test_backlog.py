@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, Backlog, Estimates
+from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, Backlog
 from scoop_mpi.future import ForeignTask, Future
 from scoop_mpi.mapcall import LIGHT_S, Chunk, MapCall
 
@@ -39,19 +39,6 @@ def add_map(backlog, size, **options):
     call = MapCall(5, 1, abs, iter(range(size)), False, workers=4, **options)
     backlog.maps.append(call)
     return call
-
-
-# -- estimates -------------------------------------------------------------
-
-
-def test_estimates_are_smoothed():
-    estimates = Estimates()
-    assert estimates.get("f") == 0.0
-    estimates.learn("f", 1.0)
-    assert estimates.get("f") == 1.0
-    estimates.learn("f", 0.0)
-    assert estimates.get("f") == 0.5
-    assert estimates.get("g") == 0.0
 
 
 # -- what there is ---------------------------------------------------------
@@ -169,38 +156,38 @@ def test_unmeasured_tasks_are_given_one_by_one(backlog):
 
 def test_bundles_aim_at_a_time(backlog):
     add_own(backlog, 1000)
-    backlog.estimates.learn("abs", GIFT_S / 20)
+    backlog.estimates.learn(abs, GIFT_S / 20)
     assert [task.number for task in backlog.give()] == list(range(1, 21))
 
 
 def test_a_bundle_is_no_more_than_a_fair_share(backlog):
     add_own(backlog, 80)
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     assert len(backlog.give()) == 80 // (2 * 4)
 
 
 def test_a_bundle_has_a_largest_size(backlog):
     add_own(backlog, 100_000)
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     assert len(backlog.give()) == BUNDLE_MAX
 
 
 def test_slow_tasks_are_given_one_by_one(backlog):
     add_own(backlog, 1000)
-    backlog.estimates.learn("abs", 1.0)
+    backlog.estimates.learn(abs, 1.0)
     assert len(backlog.give()) == 1
 
 
 def test_bundles_give_everything_once(backlog):
     tasks = add_own(backlog, 500)
-    backlog.estimates.learn("abs", 1e-6)
+    backlog.estimates.learn(abs, 1e-6)
     given = list(itertools.chain.from_iterable(iter(backlog.give, None)))
     assert given == tasks
 
 
 def test_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 100)
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     backlog.alone.add(3)
     bundles = list(iter(backlog.give, None))
     assert [tasks[2]] in bundles
@@ -209,7 +196,7 @@ def test_a_task_that_must_travel_alone(backlog):
 
 def test_a_bundle_of_others_has_one_owner(backlog):
     tasks = add_foreign(backlog, 2, 2, 3, 2, *[2] * 60)
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     bundles = list(iter(backlog.give, None))
     assert bundles[0] == tasks[:2]
     assert bundles[1] == [tasks[2]]
@@ -251,7 +238,7 @@ def test_the_oldest_map_is_given_first(backlog):
 def test_gifts_grow_with_the_pool(workers, aim_s):
     backlog = Backlog(workers)
     assert backlog.gift_s == pytest.approx(aim_s)
-    backlog.estimates.learn("abs", aim_s / 20.5)
+    backlog.estimates.learn(abs, aim_s / 20.5)
     add_own(backlog, 100 * workers)
     assert len(backlog.give()) == 20
 
@@ -279,7 +266,7 @@ def test_unmeasured_tasks_for_several_are_one_for_each(backlog, takers):
 @pytest.mark.parametrize("takers", [1, 2, 5])
 def test_bundles_for_several_are_so_many_times_as_large(backlog, takers):
     add_own(backlog, 1000)
-    backlog.estimates.learn("abs", GIFT_S / 20)
+    backlog.estimates.learn(abs, GIFT_S / 20)
     assert [task.number for task in backlog.give(takers)] == list(range(1, 20 * takers + 1))
 
 
@@ -362,7 +349,7 @@ def test_light_items_are_run(backlog):
 
 
 def test_a_bundle_of_own_tasks_has_one_parent(backlog):
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     first = add_own(backlog, 2, first=1, parent=7)
     second = add_own(backlog, 1, first=3, parent=8)
     third = add_own(backlog, 60, first=4, parent=7)
@@ -375,7 +362,7 @@ def test_a_bundle_of_own_tasks_has_one_parent(backlog):
 
 def test_a_bundle_ends_before_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 40)
-    backlog.estimates.learn("abs", 1e-9)
+    backlog.estimates.learn(abs, 1e-9)
     backlog.alone.add(3)
     assert backlog.give(2) == tasks[:2]
     assert backlog.give(2) == [tasks[2]]
@@ -422,8 +409,8 @@ def test_a_task_that_came_back_is_given_again(backlog):
 
 
 def test_estimate_of_the_next_own_task(backlog):
-    backlog.estimates.learn("abs", 0.5)
-    backlog.estimates.learn("pow", 0.25)
+    backlog.estimates.learn(abs, 0.5)
+    backlog.estimates.learn(pow, 0.25)
     add_own(backlog, 1, pow)
     add_own(backlog, 1, abs, first=2)
     assert backlog.peek_estimate_s() == 0.5
@@ -437,7 +424,7 @@ def test_estimate_of_the_next_chunk(backlog):
 
 
 def test_estimate_of_a_task_of_others(backlog):
-    backlog.estimates.learn("abs", 0.5)
+    backlog.estimates.learn(abs, 0.5)
     add_foreign(backlog, 2)
     assert backlog.peek_estimate_s() == 0.5
 
@@ -454,7 +441,7 @@ def test_no_work_is_lost_or_doubled_between_two_threads(backlog, many_switches):
     add_own(backlog, 5000)
     add_foreign(backlog, *[2] * 5000)
     add_map(backlog, 5000)
-    backlog.estimates.learn("abs", GIFT_S / 5)
+    backlog.estimates.learn(abs, GIFT_S / 5)
     given, taken = [], []
     both = threading.Barrier(2)
 

@@ -153,7 +153,7 @@ def test_results_do_not_ask_twice(pool):
 
 def test_results_do_not_ask_while_there_is_work(pool):
     feed(pool, 1, 2, count=2)
-    pool.backlog(2).estimates.learn("abs", 1.0)  # else it is little work
+    pool.backlog(2).estimates.learn(abs, 1.0)  # else it is little work
     second = pool.backlog(2).foreign.pop()
     pool.run(2)
     pool.backlog(2).foreign.append(second)
@@ -221,7 +221,7 @@ def test_many_small_tasks_at_once_are_no_small_gift(pool):
 ])
 def test_a_small_gift_is_noticed(pool, estimate_s, small):
     if estimate_s:
-        pool.backlog(1).estimates.learn("abs", estimate_s)
+        pool.backlog(1).estimates.learn(abs, estimate_s)
     feed(pool, 1, 2)
     assert pool[1].small_gift is small
 
