@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from .changes import changes, functions
+from .changes import changes
 from .constants import constants
+from .functions import functions
 from .identity import classes
 from .outside import outside
 from .section import Generator, Section, make

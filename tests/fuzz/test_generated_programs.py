@@ -20,11 +20,11 @@ SECTIONS = 25
 def test_workers_agree_with_one_process(tmp_path: Path, kind: str, way: Way) -> None:
     start = SECTIONS * WAYS.index(way)
     names = [f"{kind}_{number}" for number in range(start, start + SECTIONS)]
-    found = list(Runner(tmp_path).finds(names, way))
+    found = list(Runner(tmp_path).finds(names, way, reduce=False))
     assert not found, "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize("way", [Way(2), Way(4), Way(3, strict=True)], ids=str)
 def test_what_went_wrong_once_is_right(tmp_path: Path, way: Way) -> None:
-    found = list(Runner(tmp_path).finds(list(FOUND), way))
+    found = list(Runner(tmp_path).finds(list(FOUND), way, reduce=False))
     assert not found, "\n".join(map(str, found))
