@@ -264,12 +264,14 @@ class Simulation:
         switching: the chance of a switch to another thread at each point of the package.
         timeout_s: that of the job.
         troubles: why workers, by rank, cannot import the program.
+        in_order: no message overtakes another one of the same sender and receiver, as
+            over MPI if both are small; else any may.
     """
 
     def __init__(
         self, workers: int, seed: int, *, tick_s: float | None = None,
         switching: float | None = None, timeout_s: float | None = None,
-        troubles: Mapping[int, Failure | Left] | None = None,
+        troubles: Mapping[int, Failure | Left] | None = None, in_order: bool = False,
     ) -> None:
         self.network = Network(workers + 1, seed)
         self.random = chance = self.network.random
@@ -280,6 +282,7 @@ class Simulation:
         self.large = chance.choice([0.0, 0.2])
         self.timeout_s = timeout_s
         self.troubles = troubles or {}
+        self.in_order = in_order
         self.executed: Counter[Any] = Counter()
         """How often each task's body was entered; filled in by the program."""
         self.result: Any = None
@@ -424,11 +427,21 @@ class Simulation:
         """One random event."""
         self.steps += 1
         if self.network.in_flight and self.random.random() < self.delivery:
-            self.network.deliver_one()
+            self._deliver_one()
             self._quiet = 0
         else:
             thread = self.random.choice([one for one in self.threads if one.can_go()])
             self._quiet += self._turn(thread)  # no sign of anything if it was interrupted
+
+    def _deliver_one(self) -> None:
+        network = self.network
+        if self.in_order:
+            source, dest, *_ = self.random.choice(network.in_flight)
+            message = next(one for one in network.in_flight if one[:2] == (source, dest))
+            network.in_flight.remove(message)
+            network.arrived[dest].append(message)
+        else:
+            network.deliver_one()
 
     def _turn(self, thread: Thread) -> bool:
         """Lets a thread go on; True if it is at rest then."""
@@ -449,10 +462,9 @@ class Simulation:
         visible = len(self.network.log) + self.executed.total()
         if visible != self._visible:
             self._quiet, self._visible, self._leap_s = 0, visible, self.tick_s
-        under_way = self.network.in_flight or any(self.network.arrived) or not all(
-            thread.at_rest or thread.over for thread in self.threads)
-        if self._quiet > LEAP_AFTER * size and not under_way:
-            self._let_time_fly()
+        if self._quiet > LEAP_AFTER * size and self.settle():
+            if not self.network.in_flight and not any(self.network.arrived):
+                self._let_time_fly()
         if self._quiet > STUCK_AFTER * size or self.steps > STEPS_AT_MOST:
             raise Stuck(self.describe())
 
