@@ -108,7 +108,7 @@ def test_workers_that_leave_the_program_at_import(seed: int) -> None:
     workers, root_leaves = seed % 5 + 2, bool(seed % 2)
     left = {rank: Left(f"rank {rank} left") for rank in range(2, workers + 1, 1 + seed % 3)}
     end = end_of(workers, seed, (lambda: sys.exit(3)) if root_leaves else lambda: linger(True),
-                 troubles=left)
+                 troubles=left, in_order=True)
     if root_leaves:
         assert end == (3, [], False)
     else:
