@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 class _Here(threading.local):
     scheduler: Scheduler
+    refused = False
+    """Was a verb called on this thread, which may not? (Whoever called it may hide that.)"""
 
 
 here = _Here()
@@ -51,6 +53,7 @@ def current() -> Scheduler:
     except AttributeError:
         pass
     if _scheduler is not None:
+        here.refused = True
         raise ThreadError(
             "scoop_mpi's futures may be used from one thread only, the one that runs the "
             "program and its tasks; submit there and pass plain values to other threads"

@@ -76,16 +76,20 @@ class Parcels:
 
     def pack_tasks(
         self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
-        whole: bool = False,
+        whole: bool = False, explain: bool = True,
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
         """Returns the message (None if nothing is left to send) and what cannot be sent.
 
         Args:
             whole: with all definitions, as ``dest`` or another was found to lack one.
+            explain: if it does not pickle, send the rest and say what is wrong; else
+                nothing is sent.
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         found: Found = {}
         payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
+        if why is not None and not explain:
+            return None, []
         if why is not None:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
             bad = {task.number for task, _ in failed}
@@ -113,20 +117,25 @@ class Parcels:
         return self._rejected(message, message.ids, -1, 0, why)
 
     def pack_chunk(
-        self, chunk: Chunk, dest: int, whole: bool = False
+        self, chunk: Chunk, dest: int, whole: bool = False, explain: bool = True
     ) -> tuple[ChunkMessage | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
-        With an error, the arguments are those before the one that does not pickle.
-        ``whole``: as in :meth:`pack_tasks`.
+        With an error, the arguments are those before the one that does not pickle; without
+        error and message, all.
+        ``whole``, ``explain``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
         found: Found = {}
         function, why = attempt(self.codec.dumps, chunk.func, found)
+        payload: bytes | None = None
+        if function is not None:
+            payload, together = attempt(self.codec.dumps, args, found)
+        if payload is None and not explain:
+            return None, args, None
         if function is None:
             what = f"the function {_short(chunk.func)} ({shown(why, str)})"
             return None, [], NotPicklableError(what)
-        payload, together = attempt(self.codec.dumps, args, found)
         if payload is None:
             for at, arg in enumerate(args):
                 if one := _try(self.codec, arg):

@@ -22,6 +22,10 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
+from .usercode import attempt, attribute
+
+_NAMESPACE = type.__dict__["__dict__"]
+
 
 def name_to_replace(name: str) -> str:
     """A copy of ``name`` that is the same as no other string of this process."""
@@ -39,15 +43,15 @@ def rename(module: ModuleType, name: str) -> None:
     for value in list(vars(module).values()):
         _rename_instance(value, old, name)
     for made in _all_classes():
-        if made.__dict__.get("__module__") is old:
+        # Not by its metaclass, which may have ideas of its own.
+        if _NAMESPACE.__get__(made).get("__module__") is old:
             with contextlib.suppress(TypeError):  # it is immutable
-                # Not by its metaclass, which may have ideas of its own.
                 type.__setattr__(made, "__module__", name)
     # Classes refer to it no more, so no dict that is found here is a class's.
     for holder in gc.get_referrers(old):
-        if isinstance(holder, FunctionType):
+        if type(holder) is FunctionType:
             holder.__module__ = name
-        elif isinstance(holder, dict):
+        elif issubclass(type(holder), dict):
             if holder.get("__module__") is old:
                 holder["__module__"] = name
         else:
@@ -58,9 +62,8 @@ def _rename_instance(thing: Any, old: str, name: str) -> None:
     """The same for an object that may be anybody's."""
     if issubclass(type(thing), (type, ModuleType)):
         return  # dealt with; a module may be one that is loaded when it is touched
-    with contextlib.suppress(Exception):  # whatever such objects do when they are touched
-        if thing.__module__ is old:
-            thing.__module__ = name
+    if attribute(thing, "__module__") is old:
+        attempt(setattr, thing, "__module__", name)
 
 
 def _all_classes() -> Iterator[type]:

@@ -16,9 +16,10 @@ for (results answer tasks), so what is in flight is bounded by the number of wor
 
 Two threads call :meth:`Trader.exchange`: the one that runs tasks, between tasks, and
 the donor thread (``runtime``) while the first is inside user code. A lock keeps them
-apart; it is re-entrant, since pickling may run user code that comes back here. All
-other user code (callbacks, unpickling, pickling of results) is left in the inbox for
-:meth:`Trader.take_in`, which only the first thread calls.
+apart; it is re-entrant, since pickling may run user code that comes back here. Such code
+may not call verbs on the donor thread: so work that does not pickle there stays, until the
+first thread has tried it. All other user code (callbacks, unpickling, pickling of results)
+is left in the inbox for :meth:`Trader.take_in`, which only the first thread calls.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .backlog import LEAD_S, Backlog, Gift
 from .constants import Constants
+from .context import here
 from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
@@ -119,6 +121,10 @@ class Trader:
         self._unsendable: deque[tuple[int, Outcome]] = deque()
         self._wanting: deque[int] = deque()
         self._offered = False
+        self._donating = False
+        """Is it the donor thread that gives?"""
+        self._stays = False
+        """The donor thread could not pickle some work: the first thread gives next."""
         self.asked = False
         """Was work asked for that has not come yet?"""
         self._fed_by = BROKER
@@ -142,6 +148,8 @@ class Trader:
             on_shortage: called if there is nothing to give away: may find something.
         """
         with self.exchanging:
+            self._donating = on_shortage is not None
+            self._stays &= self._donating
             self.exchanges += 1
             self.now = now
             self._receive()
@@ -152,10 +160,11 @@ class Trader:
                     self._reported_at = now
                     self._report(asks)
             if self.peers:
-                self._feed(keep, share, thrifty, on_shortage)
+                self._feed(keep, share and not self._stays, thrifty, on_shortage)
                 if self._wanting and not (hold and now - self._gave_at < HOLD_S):
                     self._endpoint.send(BROKER, Request(tuple(self._wanting)))
                     self._wanting.clear()
+            self._donating = False
             self._endpoint.progress()
 
     def transferring(self) -> bool:
@@ -240,6 +249,8 @@ class Trader:
             takers = _pop_some(self._wanting, several, work)
             if not self._send(work, takers, self.rank):
                 self._wanting.extendleft(reversed(takers))
+                if self._stays:
+                    return
         has_some = self._backlog.more_than(keep, thrifty) or (
             hidden and bool(self._unopened())
         )
@@ -300,7 +311,16 @@ class Trader:
                 self.sent[task.number] = task
         estimate_s = self._backlog.estimates.get(first.func)
         whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
-        message, failed = self._parcels.pack_tasks(tasks, owner, dest, estimate_s, whole)
+        here.refused = False
+        message, failed = self._parcels.pack_tasks(
+            tasks, owner, dest, estimate_s, whole, explain=not self._donating)
+        if self._donating and (message is None or here.refused):
+            self._stay(dest, message)
+            if owner == self.rank:
+                self._come_home(tuple(task.number for task in tasks))
+            else:
+                self._backlog.foreign.extend(cast("Sequence[ForeignTask[Any]]", tasks))
+            return False
         for task, error in failed:
             task.state = PENDING  # it never left
             self._unsendable.append((owner, Outcome(task.number, -1, 0.0, None, error, 1)))
@@ -311,6 +331,13 @@ class Trader:
         ))
         self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
+
+    def _stay(self, dest: int, message: Tasks | ChunkMessage | None) -> None:
+        """Work does not pickle, or not well, on the donor thread, and is not sent."""
+        self._stays = True
+        if message is not None:
+            keys = [one.key for one in message.definitions]
+            self._parcels.codec.definitions.is_lacking(dest, keys)
 
     def _must_be_whole(self, tasks: Sequence[Future[Any]], owner: int) -> bool:
         """True if somebody lacked a definition when one of these was sent before."""
@@ -326,7 +353,13 @@ class Trader:
         count = len(chunk)
         call = self.maps.get(chunk.map_id) if chunk.owner == self.rank else None
         whole = call is not None and call.whole
-        message, args, error = self._parcels.pack_chunk(chunk, dest, whole)
+        here.refused = False
+        message, args, error = self._parcels.pack_chunk(
+            chunk, dest, whole, explain=not self._donating)
+        if self._donating and (message is None or here.refused):
+            self._stay(dest, message)
+            self._keep_unstarted(chunk, args)
+            return False
         if message is not None:
             if call is not None:
                 call.lent.put(chunk.start, args)
@@ -337,14 +370,18 @@ class Trader:
             return True
         # The items before the bad one stay; the bad one is the end of this map.
         if args:
-            self._backlog.chunks.append(Chunk(
-                chunk.owner, chunk.map_id, chunk.func, chunk.starred, chunk.start, args,
-                chunk.estimate_s,
-            ))
+            self._keep_unstarted(chunk, args)
         at = len(args)
         outcome = Outcome(chunk.map_id, chunk.start + at, 0.0, [], error, count - at)
         self._unsendable.append((chunk.owner, outcome))
         return False
+
+    def _keep_unstarted(self, chunk: Chunk, args: list[Any]) -> None:
+        """Puts the first arguments of a chunk that was not sent back to what is to be done."""
+        self._backlog.chunks.append(Chunk(
+            chunk.owner, chunk.map_id, chunk.func, chunk.starred, chunk.start, args,
+            chunk.estimate_s,
+        ))
 
     # -- called by the thread that runs tasks ------------------------------
 
