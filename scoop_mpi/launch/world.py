@@ -53,6 +53,9 @@ _IDENTITY = ("PMI_", "PMIX_", "HYDI_", "HYDRA_CONTROL_", "MPI_LOCAL", "OMPI_", "
 _SETTINGS = ("PMIX_MCA_", "OMPI_MCA_", "PRTE_MCA_", "OMPI_ALLOW_RUN_AS_ROOT", "PMIX_PREFIX",
              "PRTE_PREFIX")
 """Those that look alike and are the user's, or the site's: how MPI is to behave."""
+_PLACE = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE",
+          "MV2_COMM_WORLD_LOCAL_RANK")
+"""Where on its host a rank is: programs choose a GPU by it, and MPI does not ask for it."""
 _NO_SETTINGS = ("OMPI_MCA_PREFIXES", "OMPI_MCA_cpu_type", "OMPI_MCA_initial_wdir",
                 "OMPI_MCA_num_procs")
 _DESCRIPTORS = ("PMI_FD", "HYDI_CONTROL_FD", "HYDRA_CONTROL_FD")
@@ -83,7 +86,7 @@ def forget_launcher() -> None:
     """
     for name in list(os.environ):
         setting = name.startswith(_SETTINGS) and name not in _NO_SETTINGS
-        if name.startswith(_IDENTITY) and not setting:
+        if name.startswith(_IDENTITY) and not setting and name not in _PLACE:
             _told[name] = os.environ.pop(name)
     for name in _DESCRIPTORS:
         with contextlib.suppress(OSError, ValueError, OverflowError):

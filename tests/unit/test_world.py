@@ -287,6 +287,9 @@ def test_children_of_a_rank_are_no_ranks(environ_of, monkeypatch, name, inherite
     lost = before.keys() - child.keys()
     assert lost and all(told(variable) == before[variable] for variable in lost)
     assert {"PATH"} <= child.keys() and not any(one.startswith("SLURM_") for one in lost)
+    # Where it is on its host: programs choose a GPU by it.
+    assert any(one in child for one in
+               ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID"))
     # SLURM's variables stay, so they are known to be another process's.
     assert (launched_rank(child) is not None) == inherited
     assert not is_inherited(child)  # this process is the rank
