@@ -28,7 +28,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextvars import ContextVar
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any
 
 from . import rebuild
@@ -208,6 +208,8 @@ class _Pickler(pickle.Pickler):
             if obj is find_reference:
                 return NotImplemented  # met as often as what it finds
             return self._codec.reduce(obj, self._found)
+        if kind is MethodType:
+            return rebuild.reduce_method(obj)
         if isinstance(obj, io.BufferedReader):
             return rebuild.reduce_file(obj)
         return NotImplemented
@@ -240,6 +242,8 @@ def _value_pickler() -> type[Any]:
                     return self._reduce_named(obj)
                 if isinstance(obj, io.BufferedReader):
                     return rebuild.reduce_file(obj)
+                if type(obj) is MethodType:
+                    return rebuild.reduce_method(obj)
                 if type(obj) is functools.cached_property:
                     return rebuild.reduce_cached_property(obj)
                 return super().reducer_override(obj)
@@ -268,14 +272,18 @@ def _value_pickler() -> type[Any]:
                 module = sys.modules.get(attribute(obj, "__module__", ""))
                 name = attribute(module, "__name__")
                 if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():
-                    return super().reducer_override(obj)
+                    return self._by_cloudpickle(obj)
                 with forcing:
                     # Else it would take a name for enough, also one that has changed hands.
                     cloudpickle.register_pickle_by_value(module)
                     try:
-                        return super().reducer_override(obj)
+                        return self._by_cloudpickle(obj)
                     finally:
                         cloudpickle.unregister_pickle_by_value(module)
+
+            def _by_cloudpickle(self, obj: Any) -> Any:
+                reduced = super().reducer_override(obj)
+                return rebuild.with_slots(obj, reduced) if is_class(obj) else reduced
 
         _value_pickler_class = ValuePickler
     return _value_pickler_class

@@ -67,7 +67,7 @@ class Constants:
         self._defining: dict[int, tuple[Constant, ...]] = {}
         self.fresh: deque[tuple[int, tuple[Constant, ...]]] = deque()
         """What has arrived and was not announced yet, with its epoch."""
-        self._published: dict[str, Any] = {}
+        self._published: dict[str, list[tuple[dict[str, Any], Any]]] = {}
         self._waiting: dict[str, dict[Callable[[], None], None]] = {}
 
     # -- what arrives (two threads) ----------------------------------------
@@ -202,20 +202,26 @@ class Constants:
         self._publish(name)
 
     def _publish(self, name: str) -> None:
-        """Makes the program's global agree with what the constant is now, if anything."""
-        program = vars(sys.modules["__main__"])
+        """Makes the program's global agree with what the constant is now, if anything.
+
+        So it does that of functions by value, which have global variables of their own.
+        """
         held = self._held.get(name)
         if held is None or not held.is_callable:
-            published = self._published.pop(name, None)
-            if published is not None and program.get(name) is published:
-                del program[name]
+            for place, published in self._published.pop(name, ()):
+                if place.get(name) is published:
+                    del place[name]
             return
         try:
             value = self.value(name)
         except NotPicklableError:
             return  # told to whoever reads it
-        if program.get(name) is not value:
-            program[name] = self._published[name] = value
+        places = [vars(sys.modules["__main__"])]
+        places += [one.__globals__ for one in self._codec.definitions.functions()]
+        for place in places:
+            if place.get(name) is not value:
+                place[name] = value
+                self._published.setdefault(name, []).append((place, value))
 
     def _wake(self) -> None:
         for name in [name for name in self._waiting if name in self]:

@@ -20,6 +20,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from types import FunctionType
 from typing import Any, NamedTuple
 
 from .messages import Definition
@@ -103,6 +104,11 @@ class Definitions:
     def is_original(self, key: bytes) -> bool:
         """Was it defined on this rank?"""
         return key in self._originals
+
+    def functions(self) -> list[FunctionType]:
+        """Those that were rebuilt or copied here: each has global variables of its own."""
+        found = [mark.get() for mark in list(self._marks.values()) if not mark.digest]
+        return [one for one in found if isinstance(one, FunctionType)]
 
     def copied(self, key: bytes, obj: object) -> None:
         """Notes a copy of an object that is here: where it goes, it means the original."""

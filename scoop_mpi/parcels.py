@@ -300,6 +300,8 @@ class Parcels:
                     break
                 rebuilt.append(item)
         if why is not None:
+            if form == _WHOLE and start >= 0:
+                rebuilt = []  # of the whole chunk nothing is known
             error = NotPicklableError(
                 f"a result that rank {self.rank} ({_HOST}) could not rebuild: "
                 f"{type(why).__name__}: {shown(why, str)}"

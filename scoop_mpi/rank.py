@@ -164,7 +164,7 @@ def _run_alone(program: Program) -> int:
         return INTERRUPTED
     take_stdin()
     runtime.limit_time(context.job().settings.timeout_s)
-    scheduler = runtime.start_alone()
+    scheduler = runtime.start_alone(program.names)
     context.install(scheduler)
     ending = scheduler.run_program(program.run_as_main)
     report(ending.text)

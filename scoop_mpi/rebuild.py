@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import io
 from collections.abc import Callable
-from types import FunctionType
+from enum import EnumMeta
+from types import FunctionType, MethodType
 from typing import Any
 
 LruCache = type(functools.lru_cache(len))
@@ -86,6 +87,35 @@ class _Filled:
 
 def _unfilled(*args: Any) -> None:
     raise AssertionError("not filled yet")
+
+
+def reduce_method(obj: MethodType) -> Any:
+    """A bound method: pickle's own way is to look its name up again.
+
+    That finds another one if a subclass has it (``super().run``), and none if the function
+    is not an attribute of the object's class: then function and object travel.
+    """
+    owner: Any = obj.__self__
+    classes = owner.__mro__ if isinstance(owner, type) else type(owner).__mro__
+    name = str(getattr(obj.__func__, "__name__", ""))
+    found = next((vars(one)[name] for one in classes if name in vars(one)), None)
+    if getattr(found, "__func__", found) is obj.__func__:
+        return NotImplemented
+    return make_method, (obj.__func__, owner)
+
+
+def make_method(func: Callable[..., Any], owner: object) -> MethodType:
+    """The function, bound to the object."""
+    return MethodType(func, owner)
+
+
+def with_slots(obj: type, reduced: Any) -> Any:
+    """cloudpickle's reduction of a class, which forgets ``__slots__`` when it makes it anew."""
+    if "__slots__" not in vars(obj) or isinstance(obj, EnumMeta) or reduced is NotImplemented:
+        return reduced
+    make, (metaclass, name, bases, namespace, *rest), *others = reduced
+    namespace = {**namespace, "__slots__": vars(obj)["__slots__"]}
+    return make, (metaclass, name, bases, namespace, *rest), *others
 
 
 def reduce_file(file: io.BufferedReader) -> tuple[Any, ...]:

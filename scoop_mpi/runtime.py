@@ -31,6 +31,7 @@ from .launch.world import has_rank_above
 from .log import logger
 from .machine import MACHINE, Machine, report, spin_time
 from .messages import BROKER, Failure, Finished, Goodbye, Left
+from .names import Names
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
 from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
@@ -295,9 +296,16 @@ class _NoPause:
         pass
 
 
-def start_alone() -> Scheduler:
-    """A scheduler for this process only; what was submitted still runs at exit."""
-    return _until_exit(make_scheduler(Alone(), Codec(), _NoPause(), alone=True))
+def start_alone(names: Names | None = None) -> Scheduler:
+    """A scheduler for this process only; what was submitted still runs at exit.
+
+    Args:
+        names: what is noted of the program; None: noted when something is first pickled.
+    """
+    if names is None:
+        names = Names()
+        names.due = True
+    return _until_exit(make_scheduler(Alone(), Codec(names), _NoPause(), alone=True))
 
 
 def _until_exit(scheduler: Scheduler) -> Scheduler:

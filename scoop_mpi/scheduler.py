@@ -62,7 +62,8 @@ HIDDEN_S = 0.01
 HIDDEN_CROWDED_S = 0.1
 """... where other ranks may have had the core meanwhile."""
 POLL_PATIENCE_S = 0.01
-"""Seconds for which work may wait for other workers while a task here only polls."""
+"""Seconds for which work may wait for other workers while a task here only polls, or waits
+with a deadline."""
 STRIDE_MAX = 1024
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.005
@@ -133,6 +134,7 @@ class Scheduler:
         "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_stepped",
         "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
         "_countdown", "_looked_at", "_busy_since", "_share_from", "_polling_since",
+        "_refused_at",
         "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
     )
 
@@ -174,6 +176,7 @@ class Scheduler:
         self._busy_since = self._looked_at
         self._share_from = self._looked_at
         self._polling_since = self._looked_at
+        self._refused_at: float | None = None
         self._creations: deque[tuple[int, float]] = deque([(0, self._looked_at)], LOG_LENGTH)
         self._leaver: Parked | None = None
         self._main = getcurrent()
@@ -307,6 +310,7 @@ class Scheduler:
         self.running_chunk = None
         if deadline is not None:
             timers = self._timers if punctual else self._alarms
+            self._refused_at = None
             heapq.heappush(timers, (deadline, next(self._timer_number), parked))
             self._countdown = 0
         self._waiting += 1
@@ -435,7 +439,7 @@ class Scheduler:
                 continue
             if self._stepping:  # the next piece is for them
                 self._stepped, self._stepping = self._stepping, []
-            if self._timers and not self._may_start() or not self._run_one():
+            if self._timers and not self._may_start(now_begins=True) or not self._run_one():
                 self._idle()
             if self._stepped:
                 self._wake_stepped()
@@ -510,10 +514,14 @@ class Scheduler:
         self._countdown = 0
         del chunk  # as in _run_one
 
-    def _may_start(self) -> bool:
+    def _may_start(self, now_begins: bool = False) -> bool:
         """False if the next piece of work would make a wait overrun its deadline.
 
-        Tasks cannot be interrupted, so that work is left to other workers.
+        Tasks cannot be interrupted, so that work is left to other workers; but if none takes
+        it soon, they may all wait with deadlines, for one another.
+
+        Args:
+            now_begins: if it may, it does.
         """
         timers = self._timers
         _drop_woken(timers)
@@ -523,7 +531,14 @@ class Scheduler:
         if self.backlog.turn:
             # What is too long loses its turn until the next look.
             self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
-        return self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
+        now = self.clock()
+        if (self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
+                or now - (self._refused_at or now) > POLL_PATIENCE_S):
+            if now_begins:
+                self._refused_at = None
+            return True
+        self._refused_at = self._refused_at or now
+        return False
 
     def _idle(self) -> None:
         """Returns when there is something to do."""
