@@ -29,6 +29,8 @@ def attempt(
     except BaseException as error:
         forks.end_if_forked(error)
         return None, error
+    finally:
+        del func, args  # else a traceback, which has this frame in it, would keep them
     if forks.stack:
         forks.end_if_forked()
     return value, None
