@@ -194,6 +194,9 @@ class SimulatedEndpoint(MemoryEndpoint):
         if not has_mail():
             self._simulation.give_way(at_rest=True)
 
+    def rouse(self) -> None:
+        pass  # no signals here
+
     def abort(self, exit_code: int) -> None:
         self._simulation.aborted = exit_code
         self._simulation.wait_until(lambda: False)
@@ -501,7 +504,7 @@ class Simulation:
                 f"sent {list(trader.sent)} "
                 f"maps {[(m.id, m.remaining, m.unfinished) for m in trader.maps.values()]} "
                 f"asked {trader.asked} offered {trader._offered} fed by {trader._fed_by} "
-                f"waiting {place.scheduler._waiting} finished {place.finished} "
+                f"waiting {len(place.scheduler.asleep)} finished {place.finished} "
                 f"in user code {place.main.in_user_code}"
             )
         return "\n".join(lines)
