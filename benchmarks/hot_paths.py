@@ -89,6 +89,7 @@ class AlonePool:
     def __init__(self) -> None:
         clock.now = 0.0
         self.root = Scheduler(Alone(), Codec(), clock, NeverIdle(), alone=True)
+        self.root.expect_errors()  # Ctrl-C
         context.install(self.root)
 
 
@@ -103,6 +104,7 @@ class Pool:
         self.network.random = First()
         self.broker = Broker(3)
         self.root = Scheduler(self.network.endpoint(ROOT), noted(), clock, NeverIdle())
+        self.root.expect_errors()  # Ctrl-C
         self.worker: Scheduler | None = None
         self._program = getcurrent()
         self._where = greenlet(self._live)

@@ -11,6 +11,7 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION, 
 from typing import Any, NamedTuple, TypeVar
 
 from . import context
+from .frames import Called, calls_user_code
 from .future import CANCELLED, FINISHED, Future
 from .scheduler import Parked, Scheduler
 
@@ -24,6 +25,7 @@ class DoneAndNotDoneFutures(NamedTuple):
     not_done: set[Future[Any]]
 
 
+@calls_user_code(Called.FOR_CALLER)  # if `fs` is a generator
 def wait(
     fs: Iterable[Future[Any]], timeout: float | None = -1, return_when: str = ALL_COMPLETED
 ) -> DoneAndNotDoneFutures:
@@ -67,6 +69,7 @@ def wait(
     return DoneAndNotDoneFutures(done, futures - done)
 
 
+@calls_user_code(Called.FOR_CALLER)  # if `fs` is a generator
 def as_completed(
     fs: Iterable[Future[R]], timeout: float | None = None
 ) -> Generator[Future[R], None, None]:

@@ -24,6 +24,8 @@ from .attributes import Wrapper
 
 KEPT = 1000
 """Functions whose estimates are kept for sure: those measured last. At most twice as many."""
+QUICK_S = 0.01
+"""Calls of a quick function take no longer."""
 NESTED_MAX = 16
 """Wrappers around one function that are looked through."""
 
@@ -92,6 +94,7 @@ class Estimates:
     def __init__(self) -> None:
         self._recent: dict[Hashable, float] = {}
         self._before: dict[Hashable, float] = {}
+        self._slow: set[Hashable] = set()
 
     def get(self, func: Callable[..., Any]) -> float:
         """The estimate in seconds; 0.0 if the function has not been measured."""
@@ -103,8 +106,16 @@ class Estimates:
         key = key_of(func)
         known = self._recent.get(key) or self._before.get(key, seconds)
         self._recent[key] = 0.5 * (known + seconds)
+        if seconds > QUICK_S:
+            self._slow.add(key)
         if len(self._recent) >= KEPT:
             self._before, self._recent = self._recent, {}
+            self._slow.clear()
+
+    def is_quick(self, func: Callable[..., Any]) -> bool:
+        """True if the function has been measured, and never took longer than ``QUICK_S``."""
+        key = key_of(func)
+        return key not in self._slow and (key in self._recent or key in self._before)
 
     def __len__(self) -> int:
         """Functions that are known, some of them twice."""

@@ -28,6 +28,7 @@ from . import context, forks
 from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
 from .context import here
 from .errors import NotPicklableError
+from .frames import Called, calls_user_code
 from .log import logger
 from .usercode import attempt, attribute
 
@@ -83,7 +84,7 @@ class Future(ScoopAttributes, Generic[T]):
     # began (on the scheduler's clock), how many seconds the call took.
     __slots__ = (
         "number", "func", "args", "kwargs", "state", "value", "error", "parent",
-        "_listeners", "__weakref__", "ran_on", "began_at", "elapsed_s",
+        "listeners", "__weakref__", "ran_on", "began_at", "elapsed_s",
     )
     ran_on: int
     began_at: float
@@ -101,7 +102,8 @@ class Future(ScoopAttributes, Generic[T]):
         self.value: T | None = None
         self.error: BaseException | None = None
         self.parent = parent
-        self._listeners: list[Waiter] | None = None
+        self.listeners: list[Waiter] | None = None
+        """Who waits, and callbacks; None: nobody, and none."""
 
     def __repr__(self) -> str:
         return f"<Future {self.number} {name_of(self.func)} {self.state.value}>"
@@ -206,15 +208,11 @@ class Future(ScoopAttributes, Generic[T]):
 
     def callback_entries(self) -> list[CallbackEntry]:
         """All callbacks, called or not; see :attr:`callback`."""
-        return [one.entry for one in self._listeners or () if isinstance(one, _Callback)]
-
-    def has_listeners(self) -> bool:
-        """False if nobody waits and there is no callback."""
-        return self._listeners is not None
+        return [one.entry for one in self.listeners or () if isinstance(one, _Callback)]
 
     def send_callbacks(self) -> list[CallbackEntry]:
         """Those that go where the task goes now, and are called there."""
-        travelling = [one for one in self._listeners or () if isinstance(one, _Callback)
+        travelling = [one for one in self.listeners or () if isinstance(one, _Callback)
                       and one.entry.callbackType == CallbackType.universal]
         for one in travelling:
             one.travels = True
@@ -222,6 +220,7 @@ class Future(ScoopAttributes, Generic[T]):
 
     # -- what the scheduler calls ------------------------------------------
 
+    @calls_user_code(Called.TASK)
     def run(self) -> None:
         """Makes the call and keeps its outcome; raises nothing of the task's own."""
         self.state = RUNNING
@@ -239,7 +238,7 @@ class Future(ScoopAttributes, Generic[T]):
         # The future may be kept for long, its arguments need not.
         self.args = ()
         self.kwargs = None
-        if self._listeners is not None:
+        if self.listeners is not None:
             self._tell_listeners()
         del self  # the error's traceback may refer to this frame: no cycle
 
@@ -251,27 +250,27 @@ class Future(ScoopAttributes, Generic[T]):
         self.state = FINISHED
         self.args = ()
         self.kwargs = None
-        if self._listeners is not None:
+        if self.listeners is not None:
             self._tell_listeners(ran_elsewhere)
 
     def add_waiter(self, waiter: Waiter) -> None:
         """``waiter`` is notified once, when the future is done (it is not yet)."""
-        if self._listeners is None:
-            self._listeners = [waiter]
+        if self.listeners is None:
+            self.listeners = [waiter]
         else:
-            self._listeners.append(waiter)
+            self.listeners.append(waiter)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Undoes :meth:`add_waiter`; harmless if it was notified already."""
-        if self._listeners is not None and waiter in self._listeners:
-            self._listeners.remove(waiter)
+        if self.listeners is not None and waiter in self.listeners:
+            self.listeners.remove(waiter)
 
     def _tell_listeners(self, ran_elsewhere: bool = False) -> None:
         if forks.stack:
             forks.end_if_forked(depth=2)  # it was run() that has called the task
-        listeners = self._listeners or []
+        listeners = self.listeners or []
         callbacks = [one for one in listeners if isinstance(one, _Callback)]
-        self._listeners = list(callbacks) or None
+        self.listeners = list(callbacks) or None
         # Those who wait first: a callback may wait for one of them.
         for listener in listeners:
             if not isinstance(listener, _Callback):
@@ -303,8 +302,15 @@ class _Callback:
         self.entry = CallbackEntry(fn, type_, group)
         self.travels = False
 
+    @calls_user_code(Called.CALLBACK)
+    def _call(self, future: Future[Any]) -> None:
+        try:
+            self.entry.func(future)
+        finally:
+            del future  # as in _tell_listeners
+
     def notify(self, future: Future[Any]) -> None:
-        _, error = attempt(self.entry.func, future)
+        _, error = attempt(self._call, future)
         if error is not None:
             logger.error("exception calling callback for %r", future, exc_info=error)
         del future  # as in _tell_listeners

@@ -23,6 +23,7 @@ from . import context
 from .completion import DoneAndNotDoneFutures, as_completed, deadline_of, wait
 from .context import here
 from .errors import NotPicklableError, TaskError
+from .frames import Called, calls_user_code
 from .future import Future
 from .joins import _join, _joinAll, _mapFuture, _startup, _waitAll, _waitAny  # noqa: F401
 from .mapcall import Failed, MapCall
@@ -150,6 +151,7 @@ def mapReduce(
     return level[0]
 
 
+@calls_user_code(Called.FOR_CALLER)
 def mapScan(
     mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
     *iterables: Iterable[Any], timeout: float | None = None, **kwargs: Any,
@@ -189,6 +191,7 @@ def shutdown(wait: bool = True) -> None:
     """
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
 def startup(main: Callable[..., R], *args: Any, **kwargs: Any) -> R | None:
     """Calls ``main(*args, **kwargs)`` on the root, for programs of SCOOP up to 0.5.
 
@@ -342,6 +345,7 @@ def _checked_pair(
     return scheduler.guarded(map_func), scheduler.guarded(reduction)
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
 def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[Any, ...]]]:
     """The argument tuples, in runs that are short enough to balance the load."""
     if not iterables:
@@ -353,17 +357,20 @@ def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[
     return [items[at:at + size] for at in range(0, len(items), size)]
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
 def mapReduce_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> T:
     return functools.reduce(reduction, itertools.starmap(map_func, block))
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
 def mapScan_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> list[T]:
     return list(itertools.accumulate(itertools.starmap(map_func, block), reduction))
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
 def mapScan_carry(reduction: Callable[[T, T], T], carry: T, scan: list[T]) -> list[T]:
     return [reduction(carry, value) for value in scan]

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from greenlet import greenlet
+
 from .attributes import id_of
 from .codec import Codec
 from .future import Future
@@ -54,12 +56,13 @@ class InstrumentedScheduler(Scheduler):
         return Strict(func) if self._strict else func
 
     def park(
-        self, parked: Parked, deadline: float | None = None, punctual: bool = True
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True,
+        onward: greenlet | None = None,
     ) -> None:
         """See :meth:`scoop_mpi.scheduler.Scheduler.park`."""
         before = self.observer.parked()
         try:
-            super().park(parked, deadline, punctual)
+            super().park(parked, deadline, punctual, onward)
         finally:
             self.observer.resumed(before)
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from greenlet import GreenletExit
 
 from . import forks
+from .frames import Called, calls_user_code
 from .items import Lent, Uncut
 
 LIGHT_S = 0.0000003
@@ -76,6 +77,7 @@ class Chunk:
         self.elapsed_s = 0.0
         self._items = iter(args)
 
+    @calls_user_code(Called.TASK)
     def run(self, clock: Callable[[], float]) -> None:
         """Calls the function on every item until one raises or none is left."""
         began = clock()
@@ -136,6 +138,11 @@ class Chunk:
         return length_hint(self._items)
 
 
+@calls_user_code(Called.FOR_CALLER, whole=True)
+def _read(inputs: Iterable[Any]) -> list[Any]:
+    return list(inputs)
+
+
 class MapCall:
     """The owner's side of one ``map``: what is left to cut, what has come back.
 
@@ -176,13 +183,13 @@ class MapCall:
         read: list[Any] | range
         if buffersize is not None:
             self._inputs = iter(inputs)
-            read = list(islice(self._inputs, buffersize))
+            read = _read(islice(self._inputs, buffersize))
             if len(read) == buffersize:
                 self.exhausted = False
             else:
                 self._inputs = iter(())
         else:
-            read = inputs if isinstance(inputs, range) else list(inputs)
+            read = inputs if isinstance(inputs, range) else _read(inputs)
         self._here_s = 0.0
         self._next = 0  # first index not cut
         self._stop = len(read)  # first index not read
@@ -198,7 +205,7 @@ class MapCall:
         """Reads up to ``count`` further items, as the consumer has taken that many."""
         if self.exhausted:
             return
-        more = list(islice(self._inputs, count))
+        more = _read(islice(self._inputs, count))
         if len(more) < count:
             self.exhausted = True
             self._inputs = iter(())

@@ -23,6 +23,7 @@ from typing import Any
 from . import context
 from .attributes import Wrapper
 from .errors import LaunchError
+from .frames import Called, calls_user_code
 from .future import name_of
 from .job import Job, WorkerName, worker_name
 from .log import logger
@@ -81,6 +82,7 @@ class Observer:
         self._profile = cProfile.Profile() if job.settings.profile else None
         self._profiling = False
 
+    @calls_user_code(Called.FOR_CALLER)
     def call(self, task: Observed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Makes the call of a task."""
         outer, outer_profiling = self._running, self._profiling

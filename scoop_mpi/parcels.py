@@ -380,7 +380,7 @@ def _try(codec: Codec, obj: object) -> BaseException | None:
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:
     """A task as it travels: function, arguments, and callbacks that go with it."""
-    if task.has_listeners():
+    if task.listeners is not None:
         return task.func, task.args, task.kwargs, *task.send_callbacks()
     return task.func, task.args, task.kwargs
 

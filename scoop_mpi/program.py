@@ -30,6 +30,7 @@ from typing import NamedTuple
 
 from . import alias, context, forks
 from .errors import LaunchError, MainGuardError
+from .frames import Called, calls_user_code
 from .held import HeldOutput
 from .machine import report
 from .messages import Failure, Left
@@ -165,10 +166,10 @@ class Program:
         module = self._new_module("__main__")
 
         def run() -> None:
-            exec(parts[0], module.__dict__)
+            _execute(parts[0], module)
             if after or self.interactive:
                 self.names.freeze(later)
-                exec(parts[1], module.__dict__)
+                _execute(parts[1], module)
 
         self.names.due = not after  # what guards the program is a call, then
         if not self.interactive:
@@ -209,7 +210,7 @@ class Program:
             module = self._new_module(name_to_replace(PROGRAM_MODULE))
             context.set_importing(True)
             try:
-                exec(code, module.__dict__)
+                _execute(code, module)
             except BaseException as error:
                 forks.end_if_forked(error)
                 raise
@@ -268,6 +269,11 @@ class Program:
             "Put it, and all that only the root should do, under this line:\n\n"
             "if __name__ == '__main__':\n"
         )
+
+
+@calls_user_code(Called.PROGRAM)
+def _execute(code: CodeType, module: ModuleType) -> None:
+    exec(code, module.__dict__)
 
 
 def divided(tree: ast.Module) -> tuple[list[ast.stmt], list[ast.stmt], set[str]]:

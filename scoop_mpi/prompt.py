@@ -9,9 +9,11 @@ from __future__ import annotations
 import code
 import io
 import sys
+from types import CodeType
 from typing import Any
 
 from . import __version__, context, futures, shared
+from .frames import Called, calls_user_code
 
 
 def interact(namespace: dict[str, Any]) -> None:
@@ -32,11 +34,25 @@ def interact(namespace: dict[str, Any]) -> None:
     elif isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # one bad byte is no end of input
     workers = context.job().workers
-    console = code.InteractiveConsole(namespace, filename="<prompt>")
+    console = _Console(namespace, filename="<prompt>")
     console.interact(
         f"scoop_mpi {__version__} with {workers} worker{'s' * (workers != 1)}, Python "
         f"{sys.version.split()[0]}. Here are futures, shared and scoop_mpi.", exitmsg="",
     )
+
+
+class _Console(code.InteractiveConsole):
+    """Ctrl-C strikes where its base class expects it: while it reads or runs something."""
+
+    @calls_user_code(Called.PROGRAM, whole=True)
+    def raw_input(self, prompt: str = "") -> str:
+        """See the base class."""
+        return super().raw_input(prompt)
+
+    @calls_user_code(Called.PROGRAM, whole=True)
+    def runcode(self, code: CodeType) -> None:
+        """See the base class."""
+        super().runcode(code)
 
 
 def _edit_lines(namespace: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from .launch.world import (
 from .machine import report
 from .messages import BROKER, ROOT, Failure, Finished, Left
 from .program import Program
+from .signals import guard
 from .surroundings import fair_threads, hear_interrupts, set_threads
 
 if TYPE_CHECKING:
@@ -113,8 +114,12 @@ def _run_part(program: Program, endpoint: MpiEndpoint) -> int:
         leave_stdin()
         return runtime.run_broker(endpoint, context.job().settings.timeout_s)
     worker = runtime.Worker(endpoint, Codec(program.names))
+    if endpoint.rank == ROOT:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    guard.install()
     last = _run_root(program, worker) if endpoint.rank == ROOT else _join(program, worker)
     exit_code = worker.finish(last)
+    guard.ignore_ctrl_c()
     # More ranks need not say it: some launchers kill the job at the first that does.
     return exit_code if endpoint.rank == ROOT else 0
 
@@ -134,7 +139,6 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 
 def _run_root(program: Program, worker: runtime.Worker) -> Finished | Failure:
-    _on_ctrl_c(worker.scheduler.interrupt)
     announce_root()
     worker.start()
     if hear_interrupts():
@@ -163,6 +167,7 @@ def _run_alone(program: Program) -> int:
     if hear_interrupts():
         return INTERRUPTED
     take_stdin()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     runtime.limit_time(context.job().settings.timeout_s)
     scheduler = runtime.start_alone(program.names)
     context.install(scheduler)
@@ -170,4 +175,7 @@ def _run_alone(program: Program) -> int:
     report(ending.text)
     if ending.failed:
         runtime.forget_leftovers()
+    elif (failure := runtime.run_leftovers(scheduler)) is not None:
+        report(failure.text)
+        return failure.exit_code
     return ending.exit_code

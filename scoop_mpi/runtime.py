@@ -11,6 +11,7 @@ Endpoint and ``machine`` are passed in, so that whole jobs run in simulations.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -25,16 +26,18 @@ from . import context, forks
 from .broker import Broker, BrokerState
 from .codec import Codec
 from .constants import Constants
-from .errors import TIMED_OUT, ForkError
+from .errors import INTERRUPTED, TIMED_OUT, ForkError
 from .future import CANCELLED, Future
 from .launch.world import has_rank_above
 from .log import logger
-from .machine import MACHINE, Machine, report, spin_time
+from .machine import MACHINE, SLEEP_MAX_S, Machine, report, spin_time
 from .messages import BROKER, Failure, Finished, Goodbye, Left
 from .names import Names
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
+from .signals import guard
 from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
+from .uncaught import exit_code_of
 
 DONOR_NAP_S = 0.006
 """Seconds of silence after which the donor thread takes over."""
@@ -76,6 +79,10 @@ class Idler:
         """See :class:`scoop_mpi.scheduler.Idler`."""
         if not self.busy.is_set():
             self.busy.set()
+
+    def rouse(self) -> None:
+        """See :class:`scoop_mpi.scheduler.Idler`."""
+        self._endpoint.rouse()
 
 
 class Donor:
@@ -145,6 +152,7 @@ class Worker:
     def start(self) -> None:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
+        self.scheduler.expect_errors()
         if self.scheduler.trader.peers and self._endpoint.two_threads:
             self._donor = Donor(
                 self.scheduler, self._idler, self._endpoint.abort, self._machine)
@@ -158,6 +166,9 @@ class Worker:
         if message is not None:
             self.scheduler.trader.tell(BROKER, message)
         exit_code = self.scheduler.serve()
+        if (failure := late_failure(self.scheduler.ended_by)) is not None:
+            self.scheduler.trader.tell(BROKER, failure)
+            exit_code = self.scheduler.await_shutdown()
         if self._donor is not None:
             self._donor.stop()
         self.scheduler.close()
@@ -266,6 +277,17 @@ def _abort(endpoint: ProcessEndpoint, broker: Broker, machine: Machine) -> None:
     endpoint.abort(broker.exit_code or 1)
 
 
+def late_failure(error: BaseException | None) -> Failure | None:
+    """How the job ends when a signal handler of the program raises ``error`` after its end."""
+    if error is None:
+        return None
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("", INTERRUPTED)
+    if isinstance(error, SystemExit):
+        return Failure("", exit_code_of(error))
+    return Failure("".join(traceback.format_exception(error)), 1)
+
+
 # -- one process -----------------------------------------------------------
 
 
@@ -290,9 +312,12 @@ class _NoPause:
     spin_s = 0.0
 
     def pause(self, waited_s: float, limit_s: float | None) -> None:
-        time.sleep(max(0.0, limit_s or 0.0))
+        time.sleep(max(0.0, min(limit_s or 0.0, SLEEP_MAX_S)))  # a signal may have come
 
     def resume(self) -> None:
+        pass
+
+    def rouse(self) -> None:
         pass
 
 
@@ -309,20 +334,39 @@ def start_alone(names: Names | None = None) -> Scheduler:
 
 
 def _until_exit(scheduler: Scheduler) -> Scheduler:
+    scheduler.expect_errors()
+    guard.install()
     atexit.register(scheduler.close)
     atexit.register(_run_leftovers, scheduler)
     return scheduler
 
 
 def forget_leftovers() -> None:
-    """The program failed: what it submitted and never waited for does not run."""
+    """What was submitted and never waited for does not run at exit."""
     atexit.unregister(_run_leftovers)
+
+
+def run_leftovers(scheduler: Scheduler) -> Failure | None:
+    """Runs it now; returns how that ended if a signal handler of the program has ended it."""
+    forget_leftovers()
+    scheduler.serve()
+    if scheduler.ended_by is not None:
+        guard.ignore_ctrl_c()
+    return late_failure(scheduler.ended_by)
 
 
 def _run_leftovers(scheduler: Scheduler) -> None:
     # last_value: an uncaught exception has ended the program.
-    if not hasattr(sys, "last_value"):
-        scheduler.serve()
+    if hasattr(sys, "last_value"):
+        return
+    run_leftovers(scheduler)
+    if isinstance(scheduler.ended_by, KeyboardInterrupt):
+        # Python remembers that such code was left by Ctrl-C: when all else is done it ends
+        # the process by SIGINT (for a shell: exit code 130).
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
+    elif scheduler.ended_by is not None:
+        raise scheduler.ended_by  # printed
 
 
 class _ChildScheduler(Scheduler):

@@ -17,8 +17,12 @@ Greenlets
     waiting greenlet: it could do nothing else. That is what makes fork-join cheap.
     It nests, so after ``INLINE_DEPTH`` levels a fresh runner takes over.
 
-    The parent of every greenlet is the main one: an error that escapes from a runner
-    (Ctrl-C, a defect of ours) surfaces there.
+    Whoever a signal handler may raise an exception for (``signals``: the program, and tasks
+    that have installed one) does so only with functions that were quick so far: the
+    exception must not strike another task that happens to run on its stack.
+
+    The parent of every greenlet is the main one: an error that escapes from a runner (a
+    deadlock, a defect of ours) surfaces there.
 
 Tried and not taken: one greenlet per task (8 µs each, against 1 µs for the rest).
 """
@@ -32,7 +36,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError
 from itertools import count
 from operator import itemgetter
-from types import FrameType
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent, greenlet
@@ -43,8 +47,9 @@ from .codec import Codec
 from .errors import DeadlockError
 from .future import CANCELLED, FINISHED, ForeignTask, Future
 from .mapcall import Chunk, MapCall
-from .messages import BROKER, Define, Drained, Lookup, Message, Undefine
+from .messages import BROKER, ROOT, Define, Drained, Lookup, Message, Undefine
 from .parcels import Parcels
+from .signals import guard
 from .trader import Trader
 from .transport.endpoint import Endpoint
 
@@ -79,13 +84,17 @@ over: calls of one function can differ much."""
 
 
 class Parked:
-    """A greenlet that waits; resumed once, however many events wake it."""
+    """A greenlet that waits; resumed once, however many events wake it.
 
-    __slots__ = ("greenlet", "woken", "_ready")
+    ``error``: raised where it waits, when it is resumed.
+    """
+
+    __slots__ = ("greenlet", "woken", "error", "_ready")
 
     def __init__(self, ready: deque[Parked]) -> None:
         self.greenlet = getcurrent()
         self.woken = False
+        self.error: BaseException | None = None
         self._ready = ready
 
     def wake(self) -> None:
@@ -118,6 +127,9 @@ class Idler(Protocol):
     def resume(self) -> None:
         """There is something to do again."""
 
+    def rouse(self) -> None:
+        """Ends a pause that is going on. Called by signal handlers."""
+
 
 class Scheduler:
     """The worker on the endpoint's rank.
@@ -131,11 +143,12 @@ class Scheduler:
     # With more than 30 attributes in a __dict__, Python 3.11 takes 0.5 µs more for a task.
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "trader", "running", "running_chunk",
-        "created", "_alone", "_interrupted", "_idler", "_ready", "_spare", "_stepping", "_stepped",
-        "_timers", "_alarms", "_timer_number", "_tickets", "_news", "_waiting", "_depth", "_stride",
+        "created", "main", "asleep", "ended_by", "_alone", "_idler", "_ready", "_spare",
+        "_stepping", "_stepped", "_timers", "_alarms", "_timer_number", "_tickets", "_news",
+        "_room", "_quick", "_stride",
         "_countdown", "_looked_at", "_busy_since", "_share_from", "_polling_since",
         "_refused_at",
-        "_polled_with", "_creations", "_leaver", "_main", "_hub", "_own", "_measure",
+        "_polled_with", "_creations", "_leaver", "_hub", "_own", "_measure",
     )
 
     def __init__(
@@ -153,8 +166,13 @@ class Scheduler:
         self.running_chunk: Chunk | None = None
         self.created = 0
         """Tasks and maps created so far; the last id given out."""
+        self.main = getcurrent()
+        """The greenlet of the program."""
+        self.asleep: dict[greenlet, Parked] = {}
+        """The greenlets that wait, or were put aside."""
+        self.ended_by: BaseException | None = None
+        """What a signal handler of the program has raised after its end."""
         self._alone = alone
-        self._interrupted = False
         self._idler = idler
         self._ready: deque[Parked] = deque()
         self._spare: list[greenlet] = []
@@ -168,8 +186,8 @@ class Scheduler:
         self._polled_with = 0
         self._timer_number = count()
         self._tickets = count(1)
-        self._waiting = 0
-        self._depth = 0
+        self._room: int | None = INLINE_DEPTH
+        self._quick: Callable[..., Any] | None = None
         self._stride = 1
         self._countdown = 1
         self._looked_at = clock()
@@ -179,8 +197,7 @@ class Scheduler:
         self._refused_at: float | None = None
         self._creations: deque[tuple[int, float]] = deque([(0, self._looked_at)], LOG_LENGTH)
         self._leaver: Parked | None = None
-        self._main = getcurrent()
-        self._hub = greenlet(self._start_runners, parent=self._main)
+        self._hub = greenlet(self._start_runners, parent=self.main)
         self._hub.switch()
 
     # -- creating work -----------------------------------------------------
@@ -241,33 +258,32 @@ class Scheduler:
         if timeout is None:
             if self.backlog.turn:
                 self._step()
+            room = self._room  # None: errors of signal handlers are to be expected
             if (
-                self._depth < INLINE_DEPTH
+                (room or future.func is self._quick and room is None
+                 and future.listeners is None)
                 and not self._ready  # whoever is ready goes first
                 and not (self._news and self._take_news())
                 and self._own.pop(future.number, None) is not None
             ):
                 outer, self.running = self.running, future.number
-                self._depth += 1
+                self._room = room - 1 if room else INLINE_DEPTH
                 try:
                     if self._measure:
                         self._run_timed(future)
                     else:
                         future.run()
-                finally:  # a callback may exit
-                    self._depth -= 1
+                finally:
+                    self._room = room
                     self.running = outer
-                if future.error is not None:
-                    self._surface(future.error)
-                    del future  # its traceback may refer to this frame: no cycle
+                del future  # its error's traceback may refer to this frame: no cycle
                 self._countdown -= 1
                 if self._countdown < 0:
                     self.look(keep=0)
-                return
-            while future.state is not FINISHED and future.state is not CANCELLED:
-                parked = Parked(self._ready)
-                future.add_waiter(parked)
-                self.park(parked)
+            elif room is None:
+                self._wait_apart(future)
+            else:
+                self._wait(future)
             return
         if future.state is CANCELLED:
             return
@@ -281,22 +297,48 @@ class Scheduler:
                 raise TimeoutError(f"{future!r} is not done after {timeout} s")
             parked = Parked(self._ready)
             future.add_waiter(parked)
-            self.park(parked, deadline)
-            future.remove_waiter(parked)
+            try:
+                self.park(parked, deadline)
+            finally:
+                future.remove_waiter(parked)
+
+    def _wait(self, future: Future[Any]) -> None:
+        while future.state is not FINISHED and future.state is not CANCELLED:
+            parked = Parked(self._ready)
+            future.add_waiter(parked)
+            self.park(parked)
+
+    def _wait_apart(self, future: Future[Any]) -> None:
+        """As :meth:`_wait`; the task runs next, on another stack, if it does so here."""
+        if self._own.pop(future.number, None) is not None:
+            self._own[future.number] = future  # now the newest
+            self._measure = True
+        self._wait(future)
+        func = future.func
+        if _holds_nothing(func) and self.backlog.estimates.is_quick(func):
+            self._quick = func
+
+    def expect_errors(self) -> None:
+        """From now on a signal handler may raise exceptions for the calling greenlet, until
+        its task is over."""
+        self._room = None
 
     def wait_for_map(self, call: MapCall, deadline: float | None) -> None:
         """Returns when further results of ``call`` have come, or at ``deadline``."""
         parked = Parked(self._ready)
         call.on_arrival = parked.wake
-        self.park(parked, deadline)
-        call.on_arrival = None
+        try:
+            self.park(parked, deadline)
+        finally:
+            call.on_arrival = None
 
     def parked(self) -> Parked:
         """A handle on the calling greenlet, for :meth:`park`."""
         return Parked(self._ready)
 
     def park(
-        self, parked: Parked, deadline: float | None = None, punctual: bool = True
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True,
+        onward: greenlet | None = None,
     ) -> None:
         """Suspends the calling greenlet until it is woken or ``deadline`` has passed.
 
@@ -304,8 +346,12 @@ class Scheduler:
 
         Args:
             punctual: start nothing meanwhile that may take longer than the deadline.
+            onward: who goes on now; None: a runner.
+
+        Raises:
+            BaseException: what a signal handler has raised for the calling greenlet.
         """
-        depth, chunk, running = self._depth, self.running_chunk, self.running
+        room, chunk, running = self._room, self.running_chunk, self.running
         self._release_rest()
         self.running_chunk = None
         if deadline is not None:
@@ -313,19 +359,51 @@ class Scheduler:
             self._refused_at = None
             heapq.heappush(timers, (deadline, next(self._timer_number), parked))
             self._countdown = 0
-        self._waiting += 1
+        if onward is None:
+            onward = self._spare.pop() if self._spare else self._hub
+        self.asleep[parked.greenlet] = parked
         try:
-            (self._spare.pop() if self._spare else self._hub).switch()
+            onward.switch()
         except BaseException:
-            # An error of a runner (Ctrl-C) has surfaced here. What this greenlet waited
-            # for must not resume it later, out of another wait.
+            # An error of a runner has surfaced here. What this greenlet waited for must
+            # not resume it later, out of another wait.
             parked.woken = True
             if parked in self._ready:
                 self._ready.remove(parked)
             raise
         finally:
-            self._waiting -= 1
-            self._depth, self.running_chunk, self.running = depth, chunk, running
+            del self.asleep[parked.greenlet]
+            self._room, self.running_chunk, self.running = room, chunk, running
+        if parked.error is not None:
+            guard.rest()
+            raise parked.error
+
+    def interrupt(self, parked: Parked, error: BaseException, at_once: bool) -> None:
+        """Raises ``error`` where a greenlet waits.
+
+        What it waited for is not touched, and can be waited for again.
+
+        Args:
+            at_once: the calling greenlet is put aside for it, and goes on later.
+        """
+        if parked is self._leaver:
+            self.ended_by = error
+        else:
+            parked.error = error
+        if not at_once:
+            parked.wake()
+            return
+        if parked.woken:
+            self._ready.remove(parked)
+        parked.woken = True
+        aside = Parked(self._ready)
+        aside.wake()
+        self.park(aside, onward=parked.greenlet)
+
+    def rouse(self) -> None:
+        """Ends a pause that is going on. Called by signal handlers."""
+        self._countdown = 0  # what runs here may take longer than it was taken for
+        self._idler.rouse()
 
     def _take_news(self) -> bool:
         """Constants have come, which tasks that start now must see; is anybody ready?"""
@@ -341,7 +419,11 @@ class Scheduler:
         parked = Parked(self._ready)
         ticket = next(self._tickets)
         self.trader.ask_broker(ticket, ask(ticket), parked.wake)
-        self.park(parked)
+        try:
+            self.park(parked)
+        except BaseException:
+            self.trader.ignore_answer(ticket)
+            raise
         return self.trader.answer(ticket)
 
     def poll(self) -> None:
@@ -368,14 +450,27 @@ class Scheduler:
     def serve(self) -> int:
         """Runs tasks until the broker ends the job; returns the exit code.
 
-        Without a broker: until what was submitted has run as far as it can.
+        Without a broker: until what was submitted has run as far as it can. In either case
+        until a signal handler of the program has raised something (:attr:`ended_by`).
         """
         while self.trader.shutdown is None:
             self._leaver = Parked(self._ready)
             self.park(self._leaver)
-            if self._alone:
+            if self._alone or self.ended_by is not None:
                 return 0
         return self.trader.shutdown.exit_code
+
+    def await_shutdown(self) -> int:
+        """Runs nothing more; returns the exit code when the broker has ended the job."""
+        began = self.clock()
+        while self.trader.shutdown is None:
+            self.look()
+            self._idler.pause(self.clock() - began, None)
+        return self.trader.shutdown.exit_code
+
+    def program_is_over(self) -> bool:
+        """True when the program has run here, and :meth:`serve` does what it has left."""
+        return self._leaver is not None and (self._alone or self.rank == ROOT)
 
     def run_program(self, run: Callable[[], T]) -> T:
         """Calls ``run``, which is the user's program."""
@@ -383,7 +478,7 @@ class Scheduler:
 
     def main_frame(self) -> FrameType | None:
         """Where the main greenlet waits, in which errors of others surface; None: it runs."""
-        return self._main.gr_frame
+        return self.main.gr_frame
 
     def close(self) -> None:
         """The job is over on this rank."""
@@ -414,9 +509,9 @@ class Scheduler:
 
     def _start_runners(self) -> None:
         """The hub: whoever switches here gets a new runner started."""
-        self._main.switch()
+        self.main.switch()
         while True:
-            greenlet(self._run, parent=self._main).switch()
+            greenlet(self._run, parent=self.main).switch()
 
     def _run(self) -> None:
         """A runner. Ends only to let a ready greenlet continue in its place."""
@@ -452,7 +547,7 @@ class Scheduler:
         work = self.backlog.take()
         if work is None:
             return False
-        self._depth = 0
+        self._room = INLINE_DEPTH
         try:
             if isinstance(work, Chunk):
                 self.running = work.owner, work.map_id
@@ -468,20 +563,8 @@ class Scheduler:
                     work.run()
         finally:
             self.running = None
-        if work.error is not None:
-            self._surface(work.error)
-            del work  # its traceback may refer to this frame: no cycle
+        del work  # its error's traceback may refer to this frame: no cycle
         return True
-
-    def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """The root's handler of SIGINT: Ctrl-C is for the program, whichever task it hits."""
-        self._interrupted = True
-        raise KeyboardInterrupt
-
-    def _surface(self, error: BaseException) -> None:
-        if self._interrupted and isinstance(error, KeyboardInterrupt):
-            self._interrupted = False
-            raise error
 
     def _run_timed(self, task: Future[Any]) -> None:
         self._measure = False
@@ -549,6 +632,8 @@ class Scheduler:
                 may_start = not self._timers or self._may_start()
                 _drop_woken(self._alarms)
                 self.look(keep=1 if may_start else 0, eager=not may_start, hold=spins)
+                if guard.noted:
+                    guard.strike_idle(self)
                 if self._ready or (self.backlog and may_start):
                     break
                 if self._stepped or self._stuck():
@@ -574,7 +659,7 @@ class Scheduler:
             return False
         if self._leaver is None:
             raise DeadlockError(
-                f"deadlock: {self._waiting} wait(s) left, and no task that could end one"
+                f"deadlock: {len(self.asleep)} wait(s) left, and no task that could end one"
             )
         if not self._alone:
             return False  # the broker says when
@@ -584,7 +669,7 @@ class Scheduler:
     def _answer_drain(self) -> None:
         turn = self.trader.drain_turn
         # The one who waits is the main greenlet, in serve().
-        if turn is not None and self._waiting == 1 and not self.trader.unfinished():
+        if turn is not None and len(self.asleep) == 1 and not self.trader.unfinished():
             self.trader.drain_turn = None
             self.trader.tell(BROKER, Drained(turn, self.created))
 
@@ -604,6 +689,7 @@ class Scheduler:
             self._stride = min(2 * self._stride, STRIDE_MAX)
         elif passed_s > STRIDE_S:
             self._stride = max(1, int(self._stride * STRIDE_S / passed_s))
+            self._quick = None
         self._measure = True  # one task between two looks: the clock is not free
         # Near a deadline, look at the clock after each piece of work.
         self._countdown = 1 if self._timers else self._stride
@@ -639,6 +725,13 @@ class Scheduler:
         stepped, self._stepped = self._stepped, []
         for parked in stepped:
             parked.wake()
+
+
+def _holds_nothing(func: Callable[..., Any]) -> bool:
+    """True for functions that refer to nothing but their code and a module."""
+    if type(func) is FunctionType:
+        return func.__closure__ is None and func.__defaults__ is None
+    return type(func) is BuiltinFunctionType and isinstance(func.__self__, ModuleType)
 
 
 def _drop_woken(timers: list[tuple[float, int, Parked]]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from . import context
 from .errors import NotPicklableError
+from .frames import Called, calls_user_code
 from .job import worker_name
 from .messages import Define, Defined, Found, Lookup, Undefine, Undefined
 from .scheduler import Scheduler
@@ -189,6 +190,7 @@ class SharedElementEncapsulation:
     def __repr__(self) -> str:
         return self.uniqueID
 
+    @calls_user_code(Called.FOR_CALLER)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the constant, or its method."""
         shared = getConst(self.uniqueID, timeout=None)

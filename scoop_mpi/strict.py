@@ -15,6 +15,7 @@ from . import context
 from .attributes import Wrapper
 from .codec import Codec
 from .definitions import Found
+from .frames import Called, calls_user_code
 from .future import name_of
 from .log import logger
 from .parcels import result_not_picklable, why_not_picklable
@@ -26,6 +27,7 @@ _reported: set[tuple[str, object]] = set()
 class Strict(Wrapper):
     """Calls ``func`` as if its arguments and its result had travelled."""
 
+    @calls_user_code(Called.FOR_CALLER)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """
         Raises:

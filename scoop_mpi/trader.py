@@ -103,7 +103,7 @@ class Trader:
         self.may_leave = False
         """Set when every rank has stopped sending."""
         self.constants = Constants(parcels.codec)
-        self.questions: dict[int, Callable[[], None]] = {}
+        self.questions: dict[int, Callable[[], object]] = {}
         """Whom to wake when the broker answers, by ticket."""
         self._answers: dict[int, Message] = {}
         self._early: list[tuple[int, Message]] = []
@@ -416,6 +416,11 @@ class Trader:
     def answer(self, ticket: int) -> Message:
         """What the broker has answered to :meth:`ask_broker`."""
         return self._answers.pop(ticket)
+
+    def ignore_answer(self, ticket: int) -> None:
+        """Nobody waits for it any more; it may have come already."""
+        if self._answers.pop(ticket, None) is None:
+            self.questions[ticket] = lambda: self._answers.pop(ticket)
 
     def report_task(self, task: ForeignTask[Any]) -> None:
         """A task of another rank has run here."""

@@ -105,11 +105,23 @@ class Doorbell:
                 before did not ring.
         """
         if self._asleep is None:
-            select.select([], [], [], seconds)
+            self._listen(seconds)
             return
         self._asleep[self._place] = 1
         try:
-            if not has_mail() and select.select([self._heard], [], [], seconds)[0]:
-                os.read(self._heard, 4096)
+            if not has_mail():
+                self._listen(seconds)
         finally:
             self._asleep[self._place] = 0
+
+    def _listen(self, seconds: float) -> None:
+        if select.select([self._heard], [], [], seconds)[0]:
+            os.read(self._heard, 4096)
+
+    def rouse(self) -> None:
+        """Ends a :meth:`sleep` of this rank that is going on. (After a signal Python goes on
+        with the sleep.)"""
+        try:
+            os.write(self._pipe, b"!")
+        except OSError:
+            pass  # it has been rung often enough

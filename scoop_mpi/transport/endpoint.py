@@ -48,6 +48,9 @@ class ProcessEndpoint(Endpoint, Protocol):
     def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
         """Sleeps for so long at most, not if ``has_mail``, nor once a message rings."""
 
+    def rouse(self) -> None:
+        """Ends a :meth:`sleep` that is going on. Called by signal handlers."""
+
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once. Does not return."""
 

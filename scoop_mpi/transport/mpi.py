@@ -160,6 +160,10 @@ class MpiEndpoint:
         """
         self._doorbell.sleep(seconds, has_mail)
 
+    def rouse(self) -> None:
+        """Ends a :meth:`sleep` that is going on."""
+        self._doorbell.rouse()
+
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""
         MPI.COMM_WORLD.Abort(exit_code)

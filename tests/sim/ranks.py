@@ -169,6 +169,9 @@ class SimulatedEndpoint(MemoryEndpoint):
         if not has_mail():
             self._simulation.give_way(at_rest=True)
 
+    def rouse(self) -> None:
+        pass  # no signals here
+
     def abort(self, exit_code: int) -> None:
         self._simulation.aborted = exit_code
         self._simulation.wait_until(lambda: False)

@@ -302,7 +302,7 @@ class Simulation:
                 f"sent {list(trader.sent)} "
                 f"maps {[(m.id, m.remaining, m.unfinished) for m in trader.maps.values()]} "
                 f"asked {trader.asked} offered {trader._offered} fed by {trader._fed_by} "
-                f"waiting {place.scheduler._waiting} finished {place.finished} "
+                f"waiting {len(place.scheduler.asleep)} finished {place.finished} "
                 f"in user code {place.main.in_user_code}"
             )
         return "\n".join(lines)

@@ -169,7 +169,7 @@ def test_waits_that_are_over_are_not_told_of_more():
     results.close()
     waiting = [future for future in fs if not future.isDone]
     assert waiting
-    assert not any(future._listeners for future in waiting)
+    assert not any(future.listeners for future in waiting)
 
 
 @pytest.mark.parametrize("when", ["", "SOMETIME", None, 1])

@@ -212,7 +212,7 @@ def tree(depth):
 
     def node(depth):
         here = futures.context.current()
-        sizes.append((here._waiting, len(here._own)))
+        sizes.append((len(here.asleep), len(here._own)))
         if not depth:
             return 1
         left, right = futures.submit(node, depth - 1), futures.submit(node, depth - 1)

@@ -16,14 +16,14 @@ LAYERS = {
     "alias": 0, "check": 0, "errors": 0, "held": 0, "items": 0, "launch": 0,
     "launch.guardian": 0, "launch.interpreter": 0, "messages": 0, "rebuild": 0, "tools": 0,
     "transport": 0, "transport.doorbell": 0, "uncaught": 0,
-    "definitions": 1, "fallbacks": 1, "forks": 1, "hostlist": 1, "job": 1,
+    "definitions": 1, "fallbacks": 1, "forks": 1, "frames": 1, "hostlist": 1, "job": 1,
     "launch.launchers": 1, "launch.library": 1, "launch.world": 1, "registry": 1,
     "surroundings": 1, "tools.debug_plots": 1,
     "broker": 2, "launch.allocation": 2, "launch.arguments": 2, "mapcall": 2,
     "transport.endpoint": 2, "usercode": 2,
     "changes": 3, "context": 3, "launch.plan": 3, "machine": 3, "renaming": 3,
     "attributes": 4, "launch.command": 4, "log": 4, "names": 4,
-    "codec": 5, "estimates": 5, "future": 5, "launch.process": 5, "utils": 5,
+    "codec": 5, "estimates": 5, "future": 5, "launch.process": 5, "signals": 5, "utils": 5,
     "backlog": 6, "constants": 6, "observe": 6, "parcels": 6, "transport.memory": 6,
     "transport.mpi": 6,
     "check.wire": 7, "strict": 7, "trader": 7,
@@ -42,7 +42,7 @@ LAYERS = {
 }
 # Only for annotations, under `if TYPE_CHECKING:`.
 UPWARD_FOR_TYPES = {
-    ("context", "scheduler"), ("attributes", "future")}
+    ("context", "scheduler"), ("attributes", "future"), ("signals", "scheduler")}
 
 # What code that does no input or output has no use for.
 IO_MODULES = {
@@ -162,7 +162,8 @@ def test_statistics_do_not_cross_ranks():
     ]
     assert names == {"ROOT"}  # a number: no message can be made here
     modules = {inside(module) for module, _ in imports_of(path)} - {None}
-    assert modules == {"attributes", "context", "errors", "future", "job", "log", "messages"}
+    assert modules == {"attributes", "context", "errors", "frames", "future", "job", "log",
+                       "messages"}
 
 
 @pytest.mark.parametrize("name", ["broker", "messages", "mapcall", "backlog", "scheduler"])
