@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,22 @@ import pytest
 
 import scoop_mpi
 from scoop_mpi import context, runtime
+from scoop_mpi.signals import guard
 
 PACKAGE = Path(scoop_mpi.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """A scheduler guards all signal handlers of its process: here that ends with the test."""
+    functions = signal.signal, signal.getsignal
+    handlers = {number: functions[1](number) for number in signal.valid_signals()}
+    yield
+    signal.signal, signal.getsignal = functions
+    guard.noted.clear()
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture
