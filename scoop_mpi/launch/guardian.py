@@ -218,8 +218,10 @@ class Guardian:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 pid, status = ended
                 if pid == self._launcher.pid:
-                    code = self._launcher.returncode = os.waitstatus_to_exitcode(status)
-                    self._status = code if code >= 0 else 128 - code
+                    self._launcher.returncode = os.waitstatus_to_exitcode(status)
+        # Popen itself may have noticed it: it looks before it sends a signal.
+        if (code := self._launcher.returncode) is not None:
+            self._status = code if code >= 0 else 128 - code
 
 
 def descendants(ancestor: int) -> set[int]:
