@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import typing
 from collections.abc import Callable
 from enum import EnumMeta
 from types import FunctionType, MethodType
@@ -58,6 +59,20 @@ def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
     """Gives it its function."""
     obj.__wrapped__.call = state["__wrapped__"]
     vars(obj).update(state)
+
+
+def with_slots(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What cloudpickle makes of a class, which forgets that it has ``__slots__``.
+
+    Its instances would have a ``__dict__`` where it is rebuilt, and say so when they go back.
+    """
+    slots = vars(cls).get("__slots__")
+    if slots is None or reduced is NotImplemented or reduced[0].__name__ != "_make_skeleton_class":
+        return reduced
+    if typing.NamedTuple in vars(cls).get("__orig_bases__", ()):
+        return reduced  # their metaclass makes them itself, again
+    make, (kind, name, bases, namespace, *rest), *state = reduced
+    return make, (kind, name, bases, {**namespace, "__slots__": slots}, *rest), *state
 
 
 def reduce_cached_property(obj: Any) -> tuple[Any, ...]:

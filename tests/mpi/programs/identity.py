@@ -290,6 +290,24 @@ def check_deap_classes_that_are_made_later():
     assert_one_class(population[0])
 
 
+def made_in_a_registry(n):
+    creator.create(f"Made{n}", list, fitness=creator.FitnessMax)
+    doze()
+    cls = getattr(creator, f"Made{n}")
+    return cls([n])
+
+
+def check_deap_classes_that_are_made_in_tasks():
+    made = list(futures.map(made_in_a_registry, range(FEW)))
+    assert [type(one).__name__ for one in made] == [f"Made{n}" for n in range(FEW)]
+    for one in made:
+        assert_one_class(one)
+    name = f"constant{next(constants)}"
+    shared.setConst(**{name: (itself, made)})
+    for got in futures.map(functools.partial(from_a_constant, name), range(FEW)):
+        assert [type(one) for one in got] == [type(one) for one in made]
+
+
 # -- what the program changes ----------------------------------------------
 
 
