@@ -13,13 +13,14 @@ from collections import namedtuple
 from dataclasses import dataclass, make_dataclass
 
 import shapes
-from checking import assert_raises, doze, run_checks, several_workers
+from checking import assert_raises, run_checks, several_workers
 from deap import base, creator
 
 from scoop_mpi import NotPicklableError, futures, shared
 
 FEW = 6
 """Calls of something that naps: some run here, some elsewhere, if there are others."""
+NAP_S = 0.005
 
 creator.create("FitnessMax", base.Fitness, weights=(1.0,))
 creator.create("Individual", list, fitness=creator.FitnessMax)
@@ -95,6 +96,12 @@ def decorated_later(n):
 
 
 # -- every way to a task ---------------------------------------------------
+
+
+def doze():
+    """Gives the other workers, if there are any, the time to take their share."""
+    if several_workers():
+        time.sleep(NAP_S)
 
 
 def after_a_nap(function, thing):
