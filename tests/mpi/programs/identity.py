@@ -18,7 +18,7 @@ from deap import base, creator
 
 from scoop_mpi import NotPicklableError, futures, shared
 
-FEW = 6
+FEW = 4
 """Calls of something that naps: some run here, some elsewhere, if there are others."""
 NAP_S = 0.005
 
