@@ -286,10 +286,6 @@ def _value_pickler() -> type[Any]:
                     return rebuild.reduce_dispatch(obj)
                 if _has_own_reducer(obj):
                     return NotImplemented
-                reduced = self._by_cloudpickle(obj)
-                return rebuild.with_slots(obj, reduced) if is_class(obj) else reduced
-
-            def _by_cloudpickle(self, obj: Any) -> Any:
                 module = sys.modules.get(attribute(obj, "__module__", ""))
                 name = attribute(module, "__name__")
                 if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():

@@ -61,20 +61,6 @@ def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
     vars(obj).update(state)
 
 
-def with_slots(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What cloudpickle makes of a class, which forgets that it has ``__slots__``.
-
-    Its instances would have a ``__dict__`` where it is rebuilt, and say so when they go back.
-    """
-    slots = vars(cls).get("__slots__")
-    if slots is None or reduced is NotImplemented or reduced[0].__name__ != "_make_skeleton_class":
-        return reduced
-    if typing.NamedTuple in vars(cls).get("__orig_bases__", ()):
-        return reduced  # their metaclass makes them itself, again
-    make, (kind, name, bases, namespace, *rest), *state = reduced
-    return make, (kind, name, bases, {**namespace, "__slots__": slots}, *rest), *state
-
-
 def reduce_cached_property(obj: Any) -> tuple[Any, ...]:
     """A ``functools.cached_property``, which has a lock up to Python 3.11."""
     return make_cached_property, (), (obj.func, obj.attrname), None, None, fill_cached_property
@@ -128,6 +114,8 @@ def with_slots(obj: type, reduced: Any) -> Any:
     """cloudpickle's reduction of a class, which forgets ``__slots__`` when it makes it anew."""
     if "__slots__" not in vars(obj) or isinstance(obj, EnumMeta) or reduced is NotImplemented:
         return reduced
+    if typing.NamedTuple in vars(obj).get("__orig_bases__", ()):
+        return reduced  # typing makes such a class anew, slots and all
     make, (metaclass, name, bases, namespace, *rest), *others = reduced
     namespace = {**namespace, "__slots__": vars(obj)["__slots__"]}
     return make, (metaclass, name, bases, namespace, *rest), *others
