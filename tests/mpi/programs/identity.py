@@ -634,6 +634,25 @@ def check_two_equal_closures_stay_two():
     assert all(by_every_way(lambda pair: pair[0] is pair[1], (one, one)))
 
 
+def collects(n):
+    """Its closure is equal to that of every other call, but its list is its own."""
+    seen = []
+
+    def visit(item):
+        doze()
+        seen.append(item)
+        return list(seen)
+
+    lists = list(futures.map(visit, [(n, i) for i in range(FEW)]))
+    return [owner for items in [seen, *lists] for owner, _ in items]
+
+
+def check_equal_closures_share_nothing():
+    for _ in range(3):
+        for n, owners in enumerate(futures.map(collects, range(2 * FEW))):
+            assert set(owners) == {n}, (n, owners)
+
+
 def check_fresh_lambdas_again_and_again():
     for n in range(20):
         assert list(futures.map(lambda one: one + n, range(FEW))) == [n + i for i in range(FEW)]
