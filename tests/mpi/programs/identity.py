@@ -643,14 +643,15 @@ def collects(n):
         seen.append(item)
         return list(seen)
 
-    lists = list(futures.map(visit, [(n, i) for i in range(FEW)]))
+    lists = list(futures.map(visit, [(n, i) for i in range(2 * FEW)]))
     return [owner for items in [seen, *lists] for owner, _ in items]
 
 
 def check_equal_closures_share_nothing():
-    for _ in range(3):
-        for n, owners in enumerate(futures.map(collects, range(2 * FEW))):
-            assert set(owners) == {n}, (n, owners)
+    for n in range(2 * FEW):
+        assert set(collects(n)) == {n}
+    for n, owners in enumerate(futures.map(collects, range(2 * FEW))):
+        assert set(owners) == {n}, (n, owners)
 
 
 def check_fresh_lambdas_again_and_again():
