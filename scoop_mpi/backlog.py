@@ -81,8 +81,9 @@ class Backlog:
         """Chunks from other ranks, and rests of chunks that were interrupted."""
         self.whole: set[int] = set()
         """Ids of own tasks to send with all definitions: somebody lacked one."""
-        self.alone: set[int] = set()
-        """Ids of own tasks to send each by itself: a bundle could not be loaded."""
+        self.alone: dict[int, int] = {}
+        """Ids of own tasks to send each by itself, as a bundle could not be loaded; how often
+        one could not."""
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
         self._oldest: deque[int] = deque()

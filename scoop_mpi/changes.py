@@ -129,9 +129,8 @@ class Changes:
             return
         if is_class(obj):
             self._made[id(obj)] = _Made(obj, _parts(obj), dict(_namespace(obj)))
-            for value in _namespace(obj).values():
-                if is_class(value):
-                    self._note(value)
+            for part in _parts_used(obj):
+                self._note(part)
         elif is_named(obj):
             self._made[id(obj)] = _Made(obj, _parts(obj), {})
 
@@ -205,10 +204,10 @@ def _parts_used(obj: Any) -> Iterator[Any]:
         for value in _namespace(obj).values():
             if issubclass(type(value), property):
                 yield from (one for one in (value.fget, value.fset, value.fdel) if one)
-            elif is_named(value):
-                yield value
             elif issubclass(type(value), (staticmethod, classmethod)):
                 yield value.__func__
+            elif is_named(value):
+                yield value
     elif type(obj) is FunctionType:
         for cell in obj.__closure__ or ():
             try:

@@ -20,6 +20,7 @@ cloudpickle is imported when first needed; most programs never do.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import functools
 import io
@@ -36,8 +37,8 @@ from .changes import is_class, is_named, stands_for_a_function
 from .definitions import Definitions, Found
 from .errors import ScoopError
 from .messages import KINDS, Definition, Message
-from .names import Names
-from .usercode import attribute
+from .names import MissingName, Names
+from .usercode import attempt, attribute
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
@@ -109,8 +110,15 @@ class Codec:
         if reference is not None:
             if reference.plain:
                 return NotImplemented
-            if reference.is_noted or self.definitions.key_of_rebuilt(obj) is None:
-                return find_reference, (reference.module, reference.path)
+            place = reference.module, reference.path
+            if reference.is_noted:
+                return find_reference, place
+            if self.definitions.key_of_rebuilt(obj) is None:
+                if reference.is_late:
+                    key, _ = attempt(self.define, obj, found, inside)
+                    if key is not None:
+                        return find_or_define, (*place, key)
+                return find_reference, place
         if is_class(obj) and not obj.__flags__ & _HEAP_TYPE:
             return NotImplemented  # type(None) and its like, which pickle knows
         return resolve_definition, (self.define(obj, found, inside),)
@@ -181,6 +189,15 @@ def resolve_definition(key: bytes) -> Any:
 def find_reference(module: str, path: str) -> Any:
     """Called by pickle where a name was referred to."""
     return _loading.get()[0].names.find(module, path)
+
+
+def find_or_define(module: str, path: str, key: bytes) -> Any:
+    """The same where the name may be lacking, and a definition was sent along."""
+    codec, brought, elsewhere = _loading.get()
+    if codec.definitions.known(key) is None:
+        with contextlib.suppress(MissingName):
+            return codec.names.find(module, path)
+    return codec.definition(key, brought, elsewhere)
 
 
 def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:

@@ -1,9 +1,10 @@
 """Functions and classes that travel by value: who has which, and which object they are.
 
-A definition is named by its *key*. Its author makes the key from the digest of the
-pickled form, so that what has not changed keeps its key; another object with the same
-form gets a key of its own. Every other rank rebuilds a definition once and passes it on
-under the same key, and on its author's rank the key means the original object.
+A definition is named by its *key*. An object gets one when it is first sent, and keeps it
+until its pickled form changes; no other object of any rank ever has the same key, even if it
+is equal: the two may share nothing (think of a list in a closure). Every other rank rebuilds
+a definition once and passes it on under the same key, and on its author's rank the key means
+the original object.
 
 Bytes and rebuilt objects are kept up to ``KEPT_BYTES``, the least recently used go first.
 An object that is still in use elsewhere stays the one that its key means. What was sent to
@@ -16,10 +17,12 @@ lock (what is kept).
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from itertools import count
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -29,19 +32,41 @@ KEPT_BYTES = 64 << 20
 """Bytes of definitions that a rank keeps, pickled or rebuilt."""
 BELIEVED_BYTES = 16 << 20
 """Bytes of definitions sent to a rank after which it may have dropped an older one."""
-COPIES_COUNTED = 10_000
-"""Forms of which more than one object was sent, that are remembered."""
+FORMS_KEPT = 1000
+"""Keys that an object keeps when its form changes again and again: older copies of it may be
+on their way back."""
 
 Found = dict[bytes, Definition]
 """The definitions that a message needs, by key."""
 
 
 class _Mark(NamedTuple):
-    """What is known of an object: how to get it, its form (empty: it was rebuilt) and key."""
+    """What is known of an object: how to get it, its form (empty: it was rebuilt) and key.
+
+    ``older``: the keys that it has had before.
+    """
 
     get: Callable[[], Any]
     digest: bytes
     key: bytes
+    older: deque[bytes]
+
+
+class _Believed:
+    """What a rank is taken to have: keys and sizes, the oldest first."""
+
+    def __init__(self) -> None:
+        self.sizes: OrderedDict[bytes, int] = OrderedDict()
+        self.size = 0
+
+    def add(self, definition: Definition) -> None:
+        self.sizes[definition.key] = len(definition.pickled)
+        self.size += len(definition.pickled)
+        while self.size > BELIEVED_BYTES:
+            self.size -= self.sizes.popitem(last=False)[1]
+
+    def drop(self, key: bytes) -> None:
+        self.size -= self.sizes.pop(key, 0)
 
 
 class _Kept:
@@ -61,11 +86,12 @@ class Definitions:
         self._marks: dict[int, _Mark] = {}
         self._objects: dict[bytes, Callable[[], Any]] = {}
         self._originals: set[bytes] = set()
-        self._copies: OrderedDict[bytes, int] = OrderedDict()
+        self._author = os.urandom(8)
+        self._serial = count(1)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._kept_bytes = 0
         self._keeping = threading.Lock()
-        self._known_at: dict[int, OrderedDict[bytes, int]] = {}
+        self._known_at: dict[int, _Believed] = {}
 
     # -- objects -----------------------------------------------------------
 
@@ -76,18 +102,23 @@ class Definitions:
 
     def key_for(self, obj: object, digest: bytes) -> bytes:
         """The key of an own object, whose pickled form now has that digest."""
+        older: deque[bytes] = deque()
         mark = self._marks.get(id(obj))
-        if mark is not None and mark.get() is obj and mark.digest == digest:
-            return mark.key
-        key, other = digest, self.known(digest)
-        if other is not None and other is not obj:
-            self._copies[digest] = number = self._copies.pop(digest, 0) + 1
-            key = digest + number.to_bytes(4, "big")
-            if len(self._copies) > COPIES_COUNTED:
-                self._copies.popitem(last=False)
+        if mark is not None and mark.get() is obj:
+            if mark.digest == digest:
+                return mark.key
+            older = mark.older
+            older.append(mark.key)
+            if len(older) > FORMS_KEPT:
+                self._forget_key(older.popleft())
+        key = self._author + next(self._serial).to_bytes(8, "big")
         self._originals.add(key)
-        self._mark(obj, digest, key)
+        self._mark(obj, digest, key, older)
         return key
+
+    def _forget_key(self, key: bytes) -> None:
+        self._objects.pop(key, None)
+        self._originals.discard(key)
 
     def known(self, key: bytes) -> Any:
         """The object that the key means here, if it is there; None: it is not."""
@@ -112,7 +143,7 @@ class Definitions:
 
     def copied(self, key: bytes, obj: object) -> None:
         """Notes a copy of an object that is here: where it goes, it means the original."""
-        self._marks[id(obj)] = _Mark(self._reference(obj, key), b"", key)
+        self._marks[id(obj)] = _Mark(self._reference(obj, key), b"", key, deque())
 
     def rebuilt(self, definition: Definition, obj: Any) -> Any:
         """Notes what a definition has become; returns the object to use for it."""
@@ -120,15 +151,15 @@ class Definitions:
         other = self.known(key)
         if other is not None:
             return other  # made while this one waited
-        self._mark(obj, b"", key)
+        self._mark(obj, b"", key, deque())
         self._keep(definition)
         if (kept := self._kept.get(key)) is not None:
             kept.obj = obj
         return obj
 
-    def _mark(self, obj: object, digest: bytes, key: bytes) -> None:
+    def _mark(self, obj: object, digest: bytes, key: bytes, older: deque[bytes]) -> None:
         get = self._reference(obj, key)
-        self._marks[id(obj)] = _Mark(get, digest, key)
+        self._marks[id(obj)] = _Mark(get, digest, key, older)
         self._objects[key] = get
 
     def _reference(self, obj: object, key: bytes) -> Callable[[], Any]:
@@ -139,8 +170,7 @@ class Definitions:
             if (mark := self._marks.get(number)) is not None and mark.get is ref:
                 self._marks.pop(number, None)
             if self._objects.get(key) is ref:
-                self._objects.pop(key, None)
-                self._originals.discard(key)
+                self._forget_key(key)
 
         try:
             return weakref.ref(obj, forget)
@@ -184,18 +214,14 @@ class Definitions:
 
     def news_for(self, rank: int, found: Found) -> tuple[Definition, ...]:
         """Those of ``found`` that ``rank`` may lack; from now on they count as known there."""
-        known = self._known_at.setdefault(rank, OrderedDict())
-        news = tuple(one for key, one in found.items() if key not in known)
+        believed = self._known_at.setdefault(rank, _Believed())
+        news = tuple(one for key, one in found.items() if key not in believed.sizes)
         for one in news:
-            known[one.key] = len(one.pickled)
-        if news:
-            size = sum(known.values())
-            while size > BELIEVED_BYTES and known:
-                size -= known.popitem(last=False)[1]
+            believed.add(one)
         return news
 
     def is_lacking(self, rank: int, keys: Iterable[bytes]) -> None:
         """``rank`` does not have these: they are sent to it next time."""
-        known = self._known_at.get(rank, OrderedDict())
-        for key in keys:
-            known.pop(key, None)
+        if (believed := self._known_at.get(rank)) is not None:
+            for key in keys:
+                believed.drop(key)

@@ -175,7 +175,7 @@ class MapCall:
         self._forgotten = False
         self.whole = False
         """Send its chunks with all definitions: somebody lacked one."""
-        self.tries: dict[int, int] = {}
+        self.misses: dict[int, int] = {}
         """How often the chunk that starts there was sent and could not be loaded."""
         self._workers = workers
         self._chunksize = chunksize

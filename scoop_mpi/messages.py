@@ -132,9 +132,11 @@ class Rejected(NamedTuple):
 
 
 class Lacking(NamedTuple):
-    """To whoever gave it work: the sender does not have these definitions."""
+    """To whoever gave it work: the sender does not have these definitions, or this name."""
 
     keys: tuple[bytes, ...]
+    module: str
+    name: str
 
 
 class Constant(NamedTuple):

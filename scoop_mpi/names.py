@@ -12,7 +12,9 @@ that has lost its name, is ever taken for another. What a receiver looks up is w
 has noted, whatever the name means there now.
 
 Modules that are imported later have no notes; their names are taken as they are. If a
-receiver does not find one, the sender is told and sends it by value from then on.
+receiver does not find one, the sender is told and sends it by value from then on. What a
+module has made since it was noted (the classes of DEAP's ``creator``) travels both ways: a
+receiver that has something of that name takes it.
 
 What counts as a change is in ``changes``.
 
@@ -60,12 +62,14 @@ class MissingName(ScoopError):
 class Reference(NamedTuple):
     """Where every rank finds an object.
 
-    ``is_noted``: it is there for good. ``plain``: pickle finds it by itself.
+    ``is_noted``: it is there for good. ``is_late``: its module was noted without it, so
+    others may not have it, or another one. ``plain``: pickle finds it by itself.
     """
 
     module: str
     path: str
     is_noted: bool
+    is_late: bool
     plain: bool
 
 
@@ -113,7 +117,8 @@ class Names:
             return None
         module, path = found
         is_noted = path.partition(".")[0] in self._noted.get(module, {})
-        reference = Reference(module, path, is_noted, plain=self._is_plain(obj, *found))
+        is_late = module in self._noted and not is_noted and module != PROGRAM
+        reference = Reference(module, path, is_noted, is_late, self._is_plain(obj, *found))
         if is_noted:
             self._known[id(obj)] = obj, reference
         return reference

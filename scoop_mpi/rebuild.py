@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import typing
 from collections.abc import Callable
 from enum import EnumMeta
 from types import FunctionType, MethodType
@@ -113,6 +114,8 @@ def with_slots(obj: type, reduced: Any) -> Any:
     """cloudpickle's reduction of a class, which forgets ``__slots__`` when it makes it anew."""
     if "__slots__" not in vars(obj) or isinstance(obj, EnumMeta) or reduced is NotImplemented:
         return reduced
+    if typing.NamedTuple in vars(obj).get("__orig_bases__", ()):
+        return reduced  # typing makes such a class anew, slots and all
     make, (metaclass, name, bases, namespace, *rest), *others = reduced
     namespace = {**namespace, "__slots__": vars(obj)["__slots__"]}
     return make, (metaclass, name, bases, namespace, *rest), *others

@@ -539,8 +539,10 @@ class Trader:
                 self._accept_results(source, message)
             case Rejected():
                 self._take_back(source, message)
-            case Lacking(keys):
+            case Lacking(keys, module, name):
                 self._parcels.codec.definitions.is_lacking(source, keys)
+                if name:
+                    self._parcels.codec.names.send_by_value(module, name)
             case Variable():
                 self._announce()
             case Defined() | Found() | Undefined():
@@ -600,9 +602,9 @@ class Trader:
             self._backlog.chunks.append(self._pass_on(chunk, message.onward, message.giver))
 
     def _reject(self, source: int, message: Tasks | ChunkMessage, rejected: Rejected) -> None:
-        """Sends work back to its owner; who has left a definition out learns of it."""
-        if rejected.missing and source != message.owner:
-            self.tell(source, Lacking(rejected.missing))
+        """Sends work back to its owner; who has sent it so learns of what was lacking."""
+        if source != message.owner and (rejected.missing or rejected.name):
+            self.tell(source, Lacking(rejected.missing, rejected.module, rejected.name))
         self.tell(message.owner, rejected)
         self._hand_on(message.onward)
 
@@ -625,7 +627,8 @@ class Trader:
     def _accept_results(self, source: int, message: Results) -> None:
         outcomes = self._parcels.unpack_records(message)
         if self._backlog.alone:
-            self._backlog.alone.difference_update(message.ids, (one.id for one in outcomes))
+            for id_ in (*message.ids, *(one.id for one in outcomes)):
+                self._backlog.alone.pop(id_, None)
         elapsed_s = message.elapsed_s * len(message.ids)
         for outcome in outcomes:
             elapsed_s += outcome.elapsed_s
@@ -668,38 +671,48 @@ class Trader:
     def _take_back(self, source: int, message: Rejected) -> None:
         """A receiver could not unpickle own work: send it otherwise, or give it up.
 
-        It is no try if a definition was left out, or a name only now turns out to be lacking.
+        It is no try if a definition was left out, or a name turns out to be lacking. A name
+        that is known to be can still come from a rank that has not heard of it, or from
+        before: but only once from each.
         """
         codec = self._parcels.codec
         codec.definitions.is_lacking(source, message.missing)
-        is_try = not message.missing
-        if message.name and codec.names.send_by_value(message.module, message.name):
-            is_try = False
+        is_news = bool(message.name) and codec.names.send_by_value(message.module, message.name)
         if message.start < 0:
-            self._take_back_tasks(message, is_try)
+            self._take_back_tasks(message, is_news)
         else:
-            self._take_back_chunk(message, is_try)
+            self._take_back_chunk(message, is_news)
 
-    def _take_back_tasks(self, message: Rejected, is_try: bool) -> None:
-        alone, whole = self._backlog.alone, self._backlog.whole
+    def _is_try(self, message: Rejected, is_news: bool, misses: dict[int, int], piece: int) -> bool:
+        """True if there is nothing to be done about it; counts names that were lacking."""
+        if message.missing or is_news:
+            return False
+        misses[piece] = misses.get(piece, 0) + 1
+        return not message.name or misses[piece] > self._endpoint.size
+
+    def _take_back_tasks(self, message: Rejected, is_news: bool) -> None:
+        first, misses = message.ids[0], self._backlog.alone
+        is_try = self._is_try(message, is_news, misses, first)
         if len(message.ids) == 1 and is_try:
-            id_ = message.ids[0]
-            if id_ in alone or not message.name:
-                alone.discard(id_)
-                self.sent[id_].state = PENDING  # it has not run anywhere
-                what = f"{shown(self.sent[id_].func)} or its arguments; {message.reason}"
-                self._settle(Outcome(id_, -1, 0.0, None, NotPicklableError(what), 1))
-                return
-        (whole if message.missing else alone).update(message.ids)
+            misses.pop(first)
+            self.sent[first].state = PENDING  # it has not run anywhere
+            what = f"{shown(self.sent[first].func)} or its arguments; {message.reason}"
+            self._settle(Outcome(first, -1, 0.0, None, NotPicklableError(what), 1))
+            return
+        if message.missing:
+            self._backlog.whole.update(message.ids)
+        else:
+            for id_ in message.ids:
+                misses.setdefault(id_, 0)
         self._come_home(message.ids)
 
-    def _take_back_chunk(self, message: Rejected, is_try: bool) -> None:
+    def _take_back_chunk(self, message: Rejected, is_news: bool) -> None:
         call = self.maps.get(message.ids[0])
         if call is None or call.closed:
             return
         call.whole |= bool(message.missing)
-        tries = call.tries[message.start] = call.tries.get(message.start, 0) + is_try
-        if message.length == 1 and is_try and (tries > 1 or not message.name):
+        is_try = self._is_try(message, is_news, call.misses, message.start)
+        if message.length == 1 and is_try:
             what = f"item {message.start} for {name_of(call.func)}; {message.reason}"
             error = NotPicklableError(what)
             self._settle(Outcome(call.id, message.start, 0.0, [], error, 1))

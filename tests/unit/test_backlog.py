@@ -188,7 +188,7 @@ def test_bundles_give_everything_once(backlog):
 def test_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 100)
     backlog.estimates.learn(abs, 1e-9)
-    backlog.alone.add(3)
+    backlog.alone[3] = 0
     bundles = list(iter(backlog.give, None))
     assert [tasks[2]] in bundles
     assert sorted(task.number for bundle in bundles for task in bundle) == list(range(1, 101))
@@ -363,7 +363,7 @@ def test_a_bundle_of_own_tasks_has_one_parent(backlog):
 def test_a_bundle_ends_before_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 40)
     backlog.estimates.learn(abs, 1e-9)
-    backlog.alone.add(3)
+    backlog.alone[3] = 0
     assert backlog.give(2) == tasks[:2]
     assert backlog.give(2) == [tasks[2]]
     assert backlog.give(2) == tasks[3:11]

@@ -3,7 +3,6 @@
 import collections
 import copyreg
 import functools
-import hashlib
 import operator
 import pickle
 import sys
@@ -370,11 +369,24 @@ def make(number):
     return lambda: number
 
 
-def test_a_definition_is_named_by_its_digest():
-    _, found = dump(Codec(), make(1))
-    [(key, definition)] = found.items()
-    assert key == definition.key
-    assert key == hashlib.blake2b(definition.pickled, digest_size=16).digest()
+def test_a_definition_keeps_its_key_until_it_changes():
+    codec, factor = Codec(), 1
+
+    def scale(n):
+        return n * factor
+
+    [key] = dump(codec, scale)[1]
+    scale(3)
+    assert [key] == list(dump(codec, [scale, scale])[1])
+    factor = 2
+    assert [key] != list(dump(codec, scale)[1])
+
+
+def test_equal_definitions_have_keys_of_their_own():
+    """Whether one of them is gone or not, and whoever made them."""
+    codecs = [Codec(), Codec()]
+    keys = [next(iter(dump(codec, make(1))[1])) for codec in codecs for _ in range(3)]
+    assert len(set(keys)) == len(keys)
 
 
 def test_a_definition_used_twice_is_one():

@@ -309,6 +309,19 @@ def test_callback_added_twice_is_called_twice():
     assert called == [future, future]
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()],
+                         ids=lambda error: type(error).__name__)
+def test_a_callback_ends_neither_the_program_nor_a_task(caplog, error):
+    future = futures.submit(abs, -1)
+    called = []
+    future.add_done_callback(lambda f: fail(error))
+    future.add_done_callback(called.append)
+    assert future.result() == 1
+    future.add_done_callback(lambda f: fail(error))
+    assert called == [future]
+    assert caplog.text.count(type(error).__name__) >= 2
+
+
 def test_callback_errors_are_logged_and_ignored(caplog):
     called = []
     future = futures.submit(abs, -1)

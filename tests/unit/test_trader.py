@@ -6,11 +6,13 @@ import pytest
 
 from scoop_mpi import trader as module
 from scoop_mpi.backlog import Backlog
-from scoop_mpi.codec import Codec
-from scoop_mpi.future import SENT, ForeignTask, Future
+from scoop_mpi.codec import Codec, find_reference
+from scoop_mpi.context import here
+from scoop_mpi.errors import NotPicklableError, ThreadError
+from scoop_mpi.future import PENDING, SENT, ForeignTask, Future
 from scoop_mpi.mapcall import LIGHT_S, MapCall
 from scoop_mpi.messages import (
-    BROKER, Chunk, Grant, Offer, Rejected, Request, Results, Tasks,
+    BROKER, Chunk, Grant, Lacking, Offer, Rejected, Request, Results, Tasks,
 )
 from scoop_mpi.parcels import Parcels
 from scoop_mpi.scheduler import POLL_PATIENCE_S, Scheduler
@@ -615,3 +617,203 @@ def test_polls_that_are_far_apart_run_what_nobody_takes(one):
     assert task.value is None
     one.scheduler.poll()
     assert task.value == 5
+
+
+# -- what cannot be pickled on the donor thread ----------------------------
+
+
+class FirstThreadOnly:
+    """Pickles on the thread that runs tasks; elsewhere a verb raises, or hides that."""
+
+    donating = False
+    hides = False
+
+    def __reduce__(self):
+        if self.donating:
+            here.refused = True  # as context.current() notes it
+            if not self.hides:
+                raise ThreadError("not here")
+        return int, (3,)
+
+
+@pytest.fixture(params=[False, True], ids=["raises", "hides it"])
+def picky(request, monkeypatch):
+    monkeypatch.setattr(FirstThreadOnly, "hides", request.param)
+    monkeypatch.setattr(here, "refused", False)
+    return FirstThreadOnly
+
+
+def donate(pool, rank, picky):
+    """The donor thread of a rank looks, while a task computes."""
+    pool.deliver()
+    picky.donating = True
+    pool[rank].exchange(1.0, 0, True, asks=False, on_shortage=lambda: None)
+    picky.donating = False
+
+
+def create(pool, rank, count, picky):
+    for _ in range(count):
+        pool.created += 1
+        pool.backlog(rank).own[pool.created] = Future(pool.created, abs, (picky(),), None)
+
+
+def test_the_first_thread_sends_what_the_donor_could_not(pool, picky):
+    create(pool, 1, 2, picky)
+    pool.grant(1, 2)
+    donate(pool, 1, picky)
+    assert pool.sent(Tasks) == [] and not pool[1].sent
+    assert {task.state for task in pool.backlog(1).own.values()} == {PENDING}
+    # Who asked is handed on, and asked for again when there is somebody to serve it.
+    assert pool.requests(1) == [(BROKER, (2,))]
+    pool.grant(1, 2)
+    pool.look(1)
+    [(_, dest, gift)] = pool.sent(Tasks)
+    assert dest == 2 and set(gift.ids) <= {1, 2}
+    pool.look(2)
+    pool.run(2)
+    assert pool[2]._finished
+
+
+def test_the_donor_gives_nothing_until_the_first_thread_has_looked(pool, picky):
+    create(pool, 1, 1, picky)
+    pool.grant(1, 2)
+    donate(pool, 1, picky)
+    pool.submit(1, 5)
+    pool.grant(1, 2)
+    donate(pool, 1, picky)
+    assert pool.sent(Tasks) == []
+    pool.look(1, share=False)
+    del pool.backlog(1).own[1]
+    pool.grant(1, 2)
+    donate(pool, 1, picky)
+    assert [dest for _, dest, _ in pool.sent(Tasks)] == [2]
+
+
+def test_what_the_first_thread_cannot_pickle_is_final(pool):
+    pool.created += 1
+    task = pool.backlog(1).own[1] = Future(1, abs, (Unpicklable(),), None)
+    pool.grant(1, 2)
+    donate(pool, 1, FirstThreadOnly)
+    assert task.state is PENDING
+    pool.grant(1, 2)
+    pool.look(1)
+    assert isinstance(task.error, NotPicklableError)
+
+
+def test_chunks_stay_whole_when_the_donor_cannot_pickle_them(pool, picky):
+    call = MapCall(7, 1, abs, [picky() for _ in range(4)], False, workers=3)
+    pool[1].open_map(call)
+    pool.grant(1, 2)
+    donate(pool, 1, picky)
+    assert pool.sent(Chunk) == []
+    assert sum(map(len, pool.backlog(1).chunks)) + call_rest(call) == 4
+    pool.grant(1, 2)
+    pool.look(1)
+    assert [dest for _, dest, _ in pool.sent(Chunk)] == [2]
+
+
+def call_rest(call):
+    """Items of a map that are not cut."""
+    return sum(len(chunk) for chunk in iter(lambda: call.cut(1e9), None))
+
+
+def test_tasks_of_others_stay_when_the_donor_cannot_pickle_them(pool, picky):
+    for task in feed(pool, 1, 2, 2):
+        assert task.state is SENT
+    for task in pool.backlog(2).foreign:
+        task.args = (picky(),)
+    pool.grant(2, 3)
+    donate(pool, 2, picky)
+    assert [source for source, _, _ in pool.sent(Tasks) if source == 2] == []
+    assert len(pool.backlog(2).foreign) == 2
+    pool.grant(2, 3)
+    pool.look(2)
+    assert [dest for source, dest, _ in pool.sent(Tasks) if source == 2] == [3]
+
+
+# -- names that the receiver lacks -----------------------------------------
+
+
+def reject(pool, source, task, **what):
+    """A receiver of a task of rank 1 has rejected it."""
+    message = Rejected((task.number,), -1, 0, (), "", "", "why")._replace(**what)
+    pool.network.endpoint(source).send(1, message)
+    pool.look(1)
+
+
+def send_out(pool, dest=2):
+    [task] = pool.submit(1, 1)
+    pool.grant(1, dest)
+    pool.look(1)
+    assert task.state is SENT
+    return task
+
+
+def test_a_task_that_nobody_can_rebuild_is_given_up_at_once(pool):
+    task = send_out(pool)
+    reject(pool, 2, task)
+    assert isinstance(task.error, NotPicklableError)
+
+
+def test_a_name_that_is_lacking_is_no_try(pool):
+    task = send_out(pool)
+    names = pool[1]._parcels.codec.names
+    for name in "abcdefgh":
+        reject(pool, 2, task, module="m", name=name)
+        assert task.state is PENDING
+        assert not names.send_by_value("m", name)  # it has learned that
+        pool.grant(1, 2)
+        pool.look(1)
+        assert task.state is SENT
+
+
+def test_a_name_may_come_from_ranks_that_have_not_heard_of_it(pool):
+    tasks = [send_out(pool, dest) for dest in (2, 3)]
+    reject(pool, 2, tasks[0], module="m", name="a")
+    reject(pool, 3, tasks[1], module="m", name="a")  # was on its way meanwhile
+    assert {task.state for task in tasks} == {PENDING}
+
+
+def test_a_name_that_is_lacking_for_ever_is_an_error(pool):
+    task = send_out(pool)
+    for count in range(20):
+        reject(pool, 2, task, module="m", name="a")
+        if task.state is not PENDING:
+            break
+        pool.grant(1, 2)
+        pool.look(1)
+    assert isinstance(task.error, NotPicklableError)
+    assert count <= 5
+    assert not pool.backlog(1).alone
+
+
+def test_a_definition_that_was_left_out_is_no_try(pool):
+    task = send_out(pool)
+    for _ in range(10):
+        reject(pool, 2, task, missing=(b"key",))
+        assert task.state is PENDING
+        pool.grant(1, 2)
+        pool.look(1)
+        assert task.state is SENT
+
+
+class Unrebuildable:
+    """Refers to a name that is nowhere."""
+
+    def __reduce__(self):
+        return find_reference, ("example_nowhere", "f")
+
+
+def test_whoever_passed_it_on_learns_what_was_lacking(pool):
+    feed(pool, 1, 2)
+    for task in pool.backlog(2).foreign:
+        task.args = (Unrebuildable(),)
+    pool.grant(2, 3)
+    pool.look(2)
+    pool.look(3)
+    [(_, dest, lacking)] = pool.sent(Lacking)
+    assert (dest, lacking.module, lacking.name) == (2, "example_nowhere", "f")
+    [(_, dest, rejected)] = pool.sent(Rejected)
+    assert (dest, rejected.module, rejected.name) == (1, "example_nowhere", "f")
+    pool.look(2)
+    assert not pool[2]._parcels.codec.names.send_by_value("example_nowhere", "f")

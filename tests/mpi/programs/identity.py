@@ -13,13 +13,14 @@ from collections import namedtuple
 from dataclasses import dataclass, make_dataclass
 
 import shapes
-from checking import assert_raises, doze, run_checks, several_workers
+from checking import assert_raises, run_checks, several_workers
 from deap import base, creator
 
 from scoop_mpi import NotPicklableError, futures, shared
 
-FEW = 6
+FEW = 4
 """Calls of something that naps: some run here, some elsewhere, if there are others."""
+NAP_S = 0.005
 
 creator.create("FitnessMax", base.Fitness, weights=(1.0,))
 creator.create("Individual", list, fitness=creator.FitnessMax)
@@ -95,6 +96,12 @@ def decorated_later(n):
 
 
 # -- every way to a task ---------------------------------------------------
+
+
+def doze():
+    """Gives the other workers, if there are any, the time to take their share."""
+    if several_workers():
+        time.sleep(NAP_S)
 
 
 def after_a_nap(function, thing):
@@ -288,6 +295,24 @@ def check_deap_classes_that_are_made_later():
         assert type(individual.fitness) is creator.LateFitness
         assert individual.fitness.wvalues == (-1.0, 2.0)
     assert_one_class(population[0])
+
+
+def made_in_a_registry(n):
+    creator.create(f"Made{n}", list, fitness=creator.FitnessMax)
+    doze()
+    cls = getattr(creator, f"Made{n}")
+    return cls([n])
+
+
+def check_deap_classes_that_are_made_in_tasks():
+    made = list(futures.map(made_in_a_registry, range(FEW)))
+    assert [type(one).__name__ for one in made] == [f"Made{n}" for n in range(FEW)]
+    for one in made:
+        assert_one_class(one)
+    name = f"constant{next(constants)}"
+    shared.setConst(**{name: (itself, made)})
+    for got in futures.map(functools.partial(from_a_constant, name), range(FEW)):
+        assert [type(one) for one in got] == [type(one) for one in made]
 
 
 # -- what the program changes ----------------------------------------------
@@ -607,6 +632,26 @@ def check_two_equal_closures_stay_two():
         assert (first, second, third) == (one, two, one)
     assert all(by_every_way(lambda pair: pair[0] is not pair[1], (one, two)))
     assert all(by_every_way(lambda pair: pair[0] is pair[1], (one, one)))
+
+
+def collects(n):
+    """Its closure is equal to that of every other call, but its list is its own."""
+    seen = []
+
+    def visit(item):
+        doze()
+        seen.append(item)
+        return list(seen)
+
+    lists = list(futures.map(visit, [(n, i) for i in range(2 * FEW)]))
+    return [owner for items in [seen, *lists] for owner, _ in items]
+
+
+def check_equal_closures_share_nothing():
+    for n in range(2 * FEW):
+        assert set(collects(n)) == {n}
+    for n, owners in enumerate(futures.map(collects, range(2 * FEW))):
+        assert set(owners) == {n}, (n, owners)
 
 
 def check_fresh_lambdas_again_and_again():
