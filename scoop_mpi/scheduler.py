@@ -438,7 +438,9 @@ class Scheduler:
         if self.created != self._polled_with:
             self._polling_since, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
-        if self._ready or not self.trader.peers or nobody_helps and self.backlog:
+        # Others that poll may have stepped aside for this one, which waits for one of them.
+        can_step = self.backlog or self._stepping
+        if self._ready or not self.trader.peers or nobody_helps and can_step:
             self._step()
 
     def _step(self) -> None:

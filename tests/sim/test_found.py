@@ -117,3 +117,9 @@ def test_the_donor_lists_tasks_while_others_are_created():
     """The dict of tasks changed between two C calls of the donor, which ended the job."""
     for seed in range(20):
         simulate(2, seed, numbered(wide("first", 4, 3), [0]), switching=0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_polls_lets_others_go_on_that_stepped_aside(seed):
+    """An old task that got its turn polled one that had stepped aside while it polled itself."""
+    simulate(2, seed, numbered(wide("poll", 4, 3), [0]))
