@@ -438,7 +438,9 @@ class Scheduler:
         if self.created != self._polled_with:
             self._polling_since, self._polled_with = now, self.created
         nobody_helps = now - self._polling_since > POLL_PATIENCE_S
-        if self._ready or not self.trader.peers or nobody_helps and self.backlog:
+        # Others that poll may have stepped aside for this one, which waits for one of them.
+        can_step = self.backlog or self._stepping
+        if self._ready or not self.trader.peers or nobody_helps and can_step:
             self._step()
 
     def _step(self) -> None:
@@ -696,6 +698,8 @@ class Scheduler:
         backlog, trader = self.backlog, self.trader
         if self.created - len(self._own) + backlog.pieces >= backlog.turn_at:
             backlog.note_turn(self.created)
+            # Whoever went on in their place may wait in a loop for what it runs itself.
+            self._wake_all(self._stepping)
         if not backlog:
             self._busy_since = now
         # The first pieces are short, so that others get some soon.
@@ -722,9 +726,11 @@ class Scheduler:
 
     def _wake_stepped(self) -> None:
         """The piece of work that they let run is over, or waits."""
-        stepped, self._stepped = self._stepped, []
-        for parked in stepped:
-            parked.wake()
+        self._wake_all(self._stepped)
+
+    def _wake_all(self, aside: list[Parked]) -> None:
+        while aside:
+            aside.pop(0).wake()
 
 
 def _holds_nothing(func: Callable[..., Any]) -> bool:

@@ -48,15 +48,20 @@ class SimulatedScheduler(Scheduler):
 
 
 class SimulatedMapCall(MapCall):
-    """Remembers whether an item has failed: then others are never run."""
+    """Remembers what is done; ``failed``: an item has raised, so others are never run."""
 
     failed = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.done: list[tuple[int, int]] = []
+        super().__init__(*args, **kwargs)
 
     def deliver(
         self, start: int, values: list[Any], error: BaseException | None,
         count: int, elapsed_s: float,
     ) -> None:
         self.failed |= error is not None
+        self.done.append((start, start + len(values)))
         super().deliver(start, values, error, count, elapsed_s)
 
 
@@ -87,11 +92,8 @@ def _check_items(call: MapCall, elsewhere: list[tuple[int, int]]) -> None:
     assert isinstance(call, SimulatedMapCall)
     if call.closed or call.failed:
         return
-    read = call._base + len(call._items)
-    places = sorted([
-        (0, call._done), *call._islands.items(), (call._next, read),
-        *((start, stop) for start, stop in elsewhere),
-    ])
+    read = call._stop
+    places = sorted([*call.done, (call._next, read), *elsewhere])
     reached = 0
     for start, stop in places:
         if start < stop:

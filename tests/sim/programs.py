@@ -15,7 +15,7 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from scoop_mpi import definitions, futures, shared
+from scoop_mpi import backlog, definitions, futures, shared
 from scoop_mpi.errors import NotPicklableError
 from simulation import Simulation
 
@@ -257,12 +257,13 @@ def in_callbacks(run: Callable[[Node], Any]) -> Callable[[Node], int]:
             future = futures.submit(_tick, child.slow)
             future.add_done_callback(lambda _, child=child: seen.append(run(child)))
         while len(seen) < len(node.children):  # a callback that waits ends some time later
-            shared.getConst("never", timeout=patience(node))
+            futures.submit(_tick, True).result()
         return sum(one.result() if isinstance(one, futures.Future) else one for one in seen)
     return way
 
 
 def _tick(slow: bool) -> None:
+    current_simulation().signs_of_life += 1
     if slow:
         breathe()
 
@@ -452,7 +453,8 @@ def simulate(workers: int, seed: int, tree: Node, **settings: Any) -> Simulation
     _optional.clear()
     _forbidden.clear()
     few = {} if seed % 2 else {"KEPT_BYTES": seed % 3000, "BELIEVED_BYTES": seed % 7000}
-    with mock.patch.multiple(definitions, **few) if few else nullcontext():
+    turns = mock.patch.object(backlog, "TURN_AFTER", (1, 5, 100)[seed % 3])
+    with turns, mock.patch.multiple(definitions, **few) if few else nullcontext():
         simulation = play(workers, lambda: run_node(tree), seed, **settings)
     assert simulation.result == value_of(tree)
     run = set(simulation.executed)

@@ -58,21 +58,30 @@ class Lock:
         self.owner: Thread | None = None
         self._depth = 0
 
-    def __enter__(self) -> None:
+    def acquire(self, blocking: bool = True) -> bool:
         me = self._simulation.current
         if me is None:
-            return  # the driver only looks on
+            return True  # the driver only looks on
+        if not blocking and self.owner is not None and not (self._reentrant and self.owner is me):
+            return False
         while self.owner not in (None, me):
             self._simulation.wait_until(lambda: self.owner is None)
         assert self._reentrant or self.owner is None, "a thread waits for itself"
         self.owner = me
         self._depth += 1
+        return True
 
-    def __exit__(self, *exc_info: object) -> None:
+    def release(self) -> None:
         if self._simulation.current is not None:
             self._depth -= 1
             if not self._depth:
                 self.owner = None
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
 
 
 class Event:

@@ -35,6 +35,7 @@ STEPS_AT_MOST = 1_000_000
 """Steps after which a simulation counts as stuck, whatever moves in it."""
 LEAP_AFTER = 10
 """Steps for each rank without any visible change after which time begins to fly."""
+LONGEST_LEAP_S = 1.0
 CHECK_EVERY = 16
 """Steps between two looks at all books, on average."""
 EXCUSES = 200
@@ -64,7 +65,7 @@ class Simulation:
     ) -> None:
         self.network = Network(workers + 1, seed)
         self.random = chance = self.network.random
-        self.tick_s = tick_s or 10 ** chance.uniform(-7, -3)
+        self.tick_s = tick_s or 10 ** chance.uniform(-6, -3)
         drawn = chance.choice([0.0, 0.0, 0.003, 0.03, 0.3])
         self.switching = drawn if switching is None else switching
         self.delivery = chance.choice([0.5, 0.5, 0.1, 0.9])
@@ -74,6 +75,8 @@ class Simulation:
         self.in_order = in_order
         self.executed: Counter[Any] = Counter()
         """How often each task's body was entered; filled in by the program."""
+        self.signs_of_life = 0
+        """What else the program has done that moves it on; counted by the program."""
         self.result: Any = None
         self.reports: list[str] = []
         """What was printed on standard error."""
@@ -248,7 +251,7 @@ class Simulation:
     def _look_for_movement(self) -> None:
         """Lets time fly while nothing moves; raises if that lasts too long."""
         size = len(self.ranks)
-        visible = len(self.network.log) + self.executed.total()
+        visible = len(self.network.log) + self.executed.total() + self.signs_of_life
         if visible != self._visible:
             self._quiet, self._visible, self._leap_s = 0, visible, self.tick_s
         if self._quiet > LEAP_AFTER * size and self.settle():
@@ -262,7 +265,7 @@ class Simulation:
         due = min(thread.due for thread in self.threads)
         if self._now + self._leap_s < due:
             self._now += self._leap_s
-            self._leap_s *= 2 ** (1 / len(self.ranks))
+            self._leap_s = min(self._leap_s * 2 ** (1 / len(self.ranks)), LONGEST_LEAP_S)
         else:
             self._now, self._leap_s = max(self._now, due), self.tick_s
 

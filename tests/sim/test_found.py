@@ -117,3 +117,26 @@ def test_the_donor_lists_tasks_while_others_are_created():
     """The dict of tasks changed between two C calls of the donor, which ended the job."""
     for seed in range(20):
         simulate(2, seed, numbered(wide("first", 4, 3), [0]), switching=0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_polls_lets_others_go_on_that_stepped_aside(seed):
+    """An old task that got its turn polled one that had stepped aside while it polled itself."""
+    simulate(2, seed, numbered(wide("poll", 4, 3), [0]))
+
+
+def test_a_task_that_stepped_aside_goes_on_behind_a_loop():
+    """A task that creates tasks in a loop went on in its place, and never came back."""
+    shape = ("map", True, (
+        ("first_exception", True, (
+            ("wait_timeout", False, (("map", False, ()),)),
+            ("luggage_back", False, (("leaf", True, ()),) * 2),
+            ("map", False, (("submit", False, ()),)),
+        )),
+        ("callback_map", False, (
+            ("as_completed", True, (("leaf", True, ()),) * 2),
+            ("poll", True, (("map_timeout", True, ()),)),
+            ("buffered", True, ()),
+        )),
+    ))
+    simulate(5, 400150, numbered(shape, [0]))
