@@ -182,8 +182,9 @@ class Backlog:
         """
         begun = created - len(self.own) + self.pieces
         self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
-        if self and begun - self._turned_at < TURN_AFTER * (1 + len(self._elders)):
-            self.turn_at = begun + TURN_AFTER
+        due_at = self._turned_at + TURN_AFTER * (1 + len(self._elders))
+        if self and begun < due_at:
+            self.turn_at = min(due_at, begun + TURN_AFTER)  # some may be done by then
             return
         self.turn = bool(self)  # else nobody has been passed over
         self._turned_at = begun

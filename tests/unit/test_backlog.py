@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, Backlog
-from scoop_mpi.future import ForeignTask, Future
+from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, TURN_AFTER, Backlog
+from scoop_mpi.future import FINISHED, RUNNING, ForeignTask, Future
 from scoop_mpi.mapcall import LIGHT_S, Chunk, MapCall
 
 
@@ -119,6 +119,98 @@ def test_the_newest_map_runs_first(backlog):
     first, second = add_map(backlog, 2), add_map(backlog, 2)
     first.id, second.id = 21, 22
     assert [backlog.take().map_id for _ in range(4)] == [22, 22, 21, 21]
+
+
+# -- turns -----------------------------------------------------------------
+
+
+def has_turn(backlog, created, begun):
+    """At a look, when of ``created`` own tasks and so many other pieces some have begun."""
+    backlog.pieces = begun - created + len(backlog.own)
+    if begun >= backlog.turn_at:
+        backlog.note_turn(created)
+    return backlog.turn
+
+
+def test_the_oldest_has_its_turn_after_so_many_others(backlog):
+    tasks = add_own(backlog, 5)
+    assert not has_turn(backlog, 5, TURN_AFTER - 1)
+    assert backlog.take() is tasks[4]
+    assert has_turn(backlog, 5, TURN_AFTER)
+    assert backlog.take() is tasks[0]
+    assert backlog.take() is tasks[3]
+
+
+def test_each_kind_has_its_turn(backlog):
+    own = add_own(backlog, 20)
+    foreign = add_foreign(backlog, *[2] * 20)
+    chunks = [add_chunk(backlog, 1) for _ in range(20)]
+    calls = [add_map(backlog, 20) for _ in range(2)]
+    calls[0].id, calls[1].id = 21, 22
+    begun, taken = 0, []
+    for _ in range(8):
+        begun += TURN_AFTER
+        assert has_turn(backlog, 20, begun)
+        taken.append(backlog.take())
+        if isinstance(taken[-1], Chunk):
+            taken[-1].elapsed_s = 1.0  # it has run
+    tasks = [one for one in taken if not isinstance(one, Chunk)]
+    assert sorted(tasks, key=id) == sorted(own[:2] + foreign[:2], key=id)
+    assert [one for one in taken if one in chunks] == chunks[:2]
+    assert [one.start for one in taken if one not in chunks + tasks] == [0, 1]
+    assert calls[1].remaining == 20
+
+
+def test_whoever_is_not_done_delays_the_next_turn(backlog):
+    """By as much again: else a tree would be run breadth first."""
+    tasks = add_own(backlog, 5)
+    begun = 0
+    for unfinished in range(3):
+        begun += TURN_AFTER * (1 + unfinished)
+        assert not has_turn(backlog, 5, begun - 1)
+        assert has_turn(backlog, 5, begun)
+        backlog.take().state = RUNNING
+    tasks[0].state = tasks[1].state = FINISHED
+    assert has_turn(backlog, 5, begun + 2 * TURN_AFTER)
+
+
+def test_turns_of_what_is_gone_delay_nobody(backlog):
+    add_chunk(backlog, 1)
+    assert has_turn(backlog, 0, TURN_AFTER)
+    backlog.take()
+    add_foreign(backlog, 2)
+    assert has_turn(backlog, 0, 2 * TURN_AFTER)
+
+
+def test_without_work_nobody_has_been_passed_over(backlog):
+    assert not has_turn(backlog, 0, 10 * TURN_AFTER)
+    add_own(backlog, 1)
+    assert not has_turn(backlog, 1, 11 * TURN_AFTER - 1)
+    assert has_turn(backlog, 1, 11 * TURN_AFTER)
+
+
+@pytest.mark.parametrize("add", [add_own, add_foreign])
+def test_whose_turn_it_is_may_be_given_away(backlog, add):
+    add(backlog, 1)
+    assert has_turn(backlog, 1, TURN_AFTER)
+    assert backlog.give() is not None
+    assert backlog.take() is None
+    tasks = add_own(backlog, 2, first=7)
+    assert backlog.take() is tasks[1]
+
+
+def test_estimate_of_the_oldest(backlog):
+    assert backlog.peek_oldest_s() == 0.0
+    backlog.estimates.learn(abs, 0.5)
+    add_own(backlog, 1)
+    assert backlog.peek_oldest_s() == 0.5
+    add_chunk(backlog, 4, 0.25)
+    assert backlog.peek_oldest_s() == 1.0
+    add_foreign(backlog, 2, func=pow)
+    assert backlog.peek_oldest_s() == 0.0  # not known
+    backlog.foreign.clear()
+    add_map(backlog, 2).learn(2.0)
+    assert backlog.peek_oldest_s() == 2.0
 
 
 def test_a_claimed_task_is_gone(backlog):
