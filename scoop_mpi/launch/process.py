@@ -110,15 +110,14 @@ def _run(
     That gets a session of its own, so that Ctrl-C in a terminal reaches nobody but us.
     """
     listens, control = os.pipe()
-
-    def pass_on(number: int, frame: object) -> None:
-        with contextlib.suppress(OSError):  # it may just have ended
-            os.write(control, bytes([number]))
-
+    os.set_blocking(control, False)
+    # Whichever thread gets a signal: its number goes into the pipe at once. (A handler would
+    # run in this thread only, which waits and need not wake up.)
+    pipe_before = signal.set_wakeup_fd(control, warn_on_full_buffer=False)
     # What is ignored stays so (nohup).
     signals = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
                if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [signal.signal(number, pass_on) for number in signals]
+    before = [signal.signal(number, _passed_on) for number in signals]
     try:
         guardian = subprocess.Popen(
             [sys.executable, "-I", "-S", GUARDIAN, str(listens), folder, root, *command.argv],
@@ -130,9 +129,14 @@ def _run(
     except OSError as error:
         raise LaunchError(f"{command.argv[0]} does not start: {error.strerror}") from None
     finally:
+        signal.set_wakeup_fd(pipe_before)
         os.close(control)
         for number, handler in zip(signals, before):
             signal.signal(number, handler)
+
+
+def _passed_on(number: int, frame: object) -> None:
+    """The guardian has heard of it."""
 
 
 def _wait(guardian: subprocess.Popen[bytes], control: int, timeout_s: float | None) -> int:
@@ -188,11 +192,7 @@ def _carry_stdin(folder: str, opened: threading.Event) -> str:
     """
     path = os.path.join(folder, "stdin")
     os.mkfifo(path, 0o600)
-    # Two signals at once may both be taken by another thread than the one that waits, which
-    # would not wake up: only that one may take them.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     threading.Thread(target=_carry, args=(path, opened), daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return path
 
 

@@ -264,7 +264,7 @@ while :; do sleep 0.01; done""", stdin=stdin)
     assert (found, lines) == (code, ["begun"])
 
 
-def test_two_signals_at_once_wake_us(monkeypatch, listening):
+def test_two_signals_at_once_are_passed_on(monkeypatch, listening):
     # The kernel may give both to a thread that carries standard input.
     monkeypatch.setattr(process, "_has_stdin", lambda: True)
 
