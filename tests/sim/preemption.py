@@ -56,7 +56,7 @@ class _WithPoints(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        return _call(node)
+        return ast.copy_location(_call(node), node)  # a function begins at its decorator
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
