@@ -40,6 +40,8 @@ from .messages import KINDS, Definition, Message
 from .names import MissingName, Names
 from .usercode import attempt, attribute
 
+PICKLES_OWN = (TypeError, pickle.PicklingError)
+"""What pickle itself raises for an object of a type that it refuses."""
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
 _HEAP_TYPE = 1 << 9

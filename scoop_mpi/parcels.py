@@ -14,7 +14,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from .codec import Codec, MissingDefinition
+from .codec import PICKLES_OWN, Codec, MissingDefinition
+from .context import here
 from .definitions import Found
 from .errors import NotPicklableError, RemoteTraceback, TaskError
 from .future import ForeignTask, Future, name_of
@@ -76,19 +77,19 @@ class Parcels:
 
     def pack_tasks(
         self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
-        whole: bool = False, explain: bool = True,
+        whole: bool = False, first_thread: bool = True,
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
         """Returns the message (None if nothing is left to send) and what cannot be sent.
 
         Args:
             whole: with all definitions, as ``dest`` or another was found to lack one.
-            explain: if it does not pickle, send the rest and say what is wrong; else
-                nothing is sent.
+            first_thread: is this the thread that runs tasks? On the other nothing is sent,
+                and nothing said, if it may pickle on the first (:func:`_is_final`).
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         found: Found = {}
         payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
-        if why is not None and not explain:
+        if why is not None and not first_thread and not _is_final(why):
             return None, []
         if why is not None:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
@@ -117,21 +118,21 @@ class Parcels:
         return self._rejected(message, message.ids, -1, 0, why)
 
     def pack_chunk(
-        self, chunk: Chunk, dest: int, whole: bool = False, explain: bool = True
+        self, chunk: Chunk, dest: int, whole: bool = False, first_thread: bool = True
     ) -> tuple[ChunkMessage | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
         With an error, the arguments are those before the one that does not pickle; without
         error and message, all.
-        ``whole``, ``explain``: as in :meth:`pack_tasks`.
+        ``whole``, ``first_thread``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
         found: Found = {}
         function, why = attempt(self.codec.dumps, chunk.func, found)
-        payload: bytes | None = None
+        payload, together = None, None
         if function is not None:
             payload, together = attempt(self.codec.dumps, args, found)
-        if payload is None and not explain:
+        if not first_thread and (final := why or together) and not _is_final(final):
             return None, args, None
         if function is None:
             what = f"the function {_short(chunk.func)} ({shown(why, str)})"
@@ -376,6 +377,14 @@ def _unpicklable_part(
 def _try(codec: Codec, obj: object) -> BaseException | None:
     """Why an object does not pickle; None if it does."""
     return attempt(codec.dumps, obj, {})[1]
+
+
+def _is_final(why: BaseException) -> bool:
+    """Is it what pickle says of a type, and no verb was refused on the donor thread?
+
+    All else may differ there: what a task changes meanwhile, what belongs to a thread.
+    """
+    return isinstance(why, PICKLES_OWN) and not here.refused
 
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:

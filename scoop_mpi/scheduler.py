@@ -67,8 +67,9 @@ HIDDEN_S = 0.01
 HIDDEN_CROWDED_S = 0.1
 """... where other ranks may have had the core meanwhile."""
 POLL_PATIENCE_S = 0.01
-"""Seconds for which work may wait for other workers while a task here only polls, or waits
-with a deadline."""
+"""Seconds for which work may wait for other workers while a task here only polls."""
+DEADLINE_PATIENCE_S = 1.0
+"""Seconds of a wait with a deadline for which work that may outlast it is left to others."""
 STRIDE_MAX = 1024
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.005
@@ -603,7 +604,7 @@ class Scheduler:
         """False if the next piece of work would make a wait overrun its deadline.
 
         Tasks cannot be interrupted, so that work is left to other workers; but if none takes
-        it soon, they may all wait with deadlines, for one another.
+        it for long, all may wait with deadlines for one another.
 
         Args:
             now_begins: if it may, it does.
@@ -618,7 +619,7 @@ class Scheduler:
             self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
         now = self.clock()
         if (self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
-                or now - (self._refused_at or now) > POLL_PATIENCE_S):
+                or now - (self._refused_at or now) > DEADLINE_PATIENCE_S):
             if now_begins:
                 self._refused_at = None
             return True

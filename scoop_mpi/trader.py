@@ -17,9 +17,10 @@ for (results answer tasks), so what is in flight is bounded by the number of wor
 Two threads call :meth:`Trader.exchange`: the one that runs tasks, between tasks, and
 the donor thread (``runtime``) while the first is inside user code. A lock keeps them
 apart; it is re-entrant, since pickling may run user code that comes back here. Such code
-may not call verbs on the donor thread: so work that does not pickle there stays, until the
-first thread has tried it. All other user code (callbacks, unpickling, pickling of results)
-is left in the inbox for :meth:`Trader.take_in`, which only the first thread calls.
+may not call verbs on the donor thread: so work that does not pickle there, unless pickle
+itself refuses a type, stays until the first thread has tried it. All other user code
+(callbacks, unpickling, pickling of results) is left in the inbox for
+:meth:`Trader.take_in`, which only the first thread calls.
 """
 
 from __future__ import annotations
@@ -313,8 +314,8 @@ class Trader:
         whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
         here.refused = False
         message, failed = self._parcels.pack_tasks(
-            tasks, owner, dest, estimate_s, whole, explain=not self._donating)
-        if self._donating and (message is None or here.refused):
+            tasks, owner, dest, estimate_s, whole, first_thread=not self._donating)
+        if self._donating and (here.refused or message is None and not failed):
             self._stay(dest, message)
             if owner == self.rank:
                 self._come_home(tuple(task.number for task in tasks))
@@ -355,8 +356,8 @@ class Trader:
         whole = call is not None and call.whole
         here.refused = False
         message, args, error = self._parcels.pack_chunk(
-            chunk, dest, whole, explain=not self._donating)
-        if self._donating and (message is None or here.refused):
+            chunk, dest, whole, first_thread=not self._donating)
+        if self._donating and (here.refused or message is None and error is None):
             self._stay(dest, message)
             self._keep_unstarted(chunk, args)
             return False
