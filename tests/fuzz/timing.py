@@ -97,7 +97,7 @@ facts.append(unordered(seen))
     """
 seen = []
 one = futures.submit({f}, {n})
-def again(future):
+def again(future, seen=seen):  # its last task may end when "seen" is another list
     if len(seen) < {k}:
         seen.append(future.result())
         futures.submit({f}, len(seen)).add_done_callback(again)
