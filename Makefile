@@ -1,5 +1,5 @@
 # make run     set up .venv with an embedded MPI and run the main example
-# make test    everything the tests need, then all of them
+# make test    everything the tests need, then all of them; with TESTS=tests/mpi only those
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
 # make fuzz N=1000 SEED=0   random programs, serially and on workers, compared
@@ -28,7 +28,7 @@ run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
 
 test: $(VENV)/tools lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest $(TESTS)
 
 lint: $(VENV)/tools
 	$(PY) -m flake8 scoop_mpi tests examples benchmarks
