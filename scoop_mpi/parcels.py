@@ -132,7 +132,7 @@ class Parcels:
         payload, together = None, None
         if function is not None:
             payload, together = attempt(self.codec.dumps, args, found)
-        if not first_thread and (final := why or together) and not _is_final(final):
+        if not first_thread and (trouble := why or together) and not _is_final(trouble):
             return None, args, None
         if function is None:
             what = f"the function {_short(chunk.func)} ({shown(why, str)})"

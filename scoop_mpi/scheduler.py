@@ -613,11 +613,11 @@ class Scheduler:
         _drop_woken(timers)
         if not timers or not self.trader.peers:
             return True
-        left_s = (timers[0][0] - self.clock()) / DEADLINE_MARGIN
+        now = self.clock()
+        left_s = (timers[0][0] - now) / DEADLINE_MARGIN
         if self.backlog.turn:
             # What is too long loses its turn until the next look.
             self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
-        now = self.clock()
         if (self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
                 or now - (self._refused_at or now) > DEADLINE_PATIENCE_S):
             if now_begins:

@@ -1,5 +1,7 @@
 """What a worker says to the others: when it asks, what it gives to whom, whom it holds."""
 
+import contextlib
+import threading
 from collections import deque
 
 import pytest
@@ -15,7 +17,7 @@ from scoop_mpi.messages import (
     BROKER, Chunk, Grant, Lacking, Offer, Rejected, Request, Results, Tasks,
 )
 from scoop_mpi.parcels import Parcels
-from scoop_mpi.scheduler import POLL_PATIENCE_S, Scheduler
+from scoop_mpi.scheduler import DEADLINE_PATIENCE_S, POLL_PATIENCE_S, Scheduler
 from scoop_mpi.trader import (
     HOLD_S, PREFETCH_S, RATION_MAX_S, RATION_S, SMALL_GIFT_S, WITH_RESULTS_S, Trader,
 )
@@ -619,6 +621,22 @@ def test_polls_that_are_far_apart_run_what_nobody_takes(one):
     assert task.value == 5
 
 
+@pytest.mark.parametrize("timeout, value", [
+    (0.9 * DEADLINE_PATIENCE_S, None), (3 * DEADLINE_PATIENCE_S, 5)])
+def test_a_wait_leaves_what_may_outlast_it_to_others_for_a_time(one, timeout, value):
+    """But not for ever: all may wait so, for one another."""
+    task = one.scheduler.submit(abs, (-5,), None)
+
+    def pass_time(waited_s):
+        assert task.value is None
+        one.idler.now += DEADLINE_PATIENCE_S / 10
+
+    one.idler.on_pause = pass_time
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(task, timeout)
+    assert task.value == value
+
+
 # -- what cannot be pickled on the donor thread ----------------------------
 
 
@@ -689,15 +707,38 @@ def test_the_donor_gives_nothing_until_the_first_thread_has_looked(pool, picky):
     assert [dest for _, dest, _ in pool.sent(Tasks)] == [2]
 
 
+class Changing:
+    """Fails as what another thread changes meanwhile does: not for its type."""
+
+    def __reduce__(self):
+        raise RuntimeError("dictionary changed size during iteration")
+
+
 def test_what_the_first_thread_cannot_pickle_is_final(pool):
     pool.created += 1
-    task = pool.backlog(1).own[1] = Future(1, abs, (Unpicklable(),), None)
+    task = pool.backlog(1).own[1] = Future(1, abs, (Changing(),), None)
     pool.grant(1, 2)
     donate(pool, 1, FirstThreadOnly)
+    pool[1].take_in()
     assert task.state is PENDING
     pool.grant(1, 2)
     pool.look(1)
     assert isinstance(task.error, NotPicklableError)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_pickle_refuses_is_final_on_the_donor_thread(pool, mapped):
+    """Else the owner would run all such tasks alone, and nobody would know why."""
+    if mapped:
+        pool[1].open_map(MapCall(7, 1, abs, [threading.Lock()] * 4, False, workers=3))
+    else:
+        pool.created += 1
+        pool.backlog(1).own[1] = Future(1, abs, (threading.Lock(),), None)
+    pool.grant(1, 2)
+    donate(pool, 1, FirstThreadOnly)
+    owners, outcomes = zip(*pool[1]._unsendable)
+    assert set(owners) == {1}
+    assert {type(outcome.error) for outcome in outcomes} == {NotPicklableError}
 
 
 def test_chunks_stay_whole_when_the_donor_cannot_pickle_them(pool, picky):
