@@ -166,6 +166,8 @@ class Codec:
             copied = elsewhere and definitions.is_original(key)
             if not copied or isinstance(known, type):
                 return known
+        elif (newer := definitions.newer_class(key)) is not None:
+            return newer
         definition = brought.get(key) or definitions.definition(key)
         if definition is None:
             raise MissingDefinition(f"this rank lacks the definition {key.hex()}")
@@ -302,7 +304,7 @@ def _value_pickler() -> type[Any]:
 
             def _by_cloudpickle(self, obj: Any) -> Any:
                 reduced = super().reducer_override(obj)
-                return rebuild.with_slots(obj, reduced) if is_class(obj) else reduced
+                return rebuild.reduce_class(obj, reduced) if is_class(obj) else reduced
 
         _value_pickler_class = ValuePickler
     return _value_pickler_class

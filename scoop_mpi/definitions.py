@@ -4,7 +4,8 @@ A definition is named by its *key*. An object gets one when it is first sent, an
 until its pickled form changes; no other object of any rank ever has the same key, even if it
 is equal: the two may share nothing (think of a list in a closure). Every other rank rebuilds
 a definition once and passes it on under the same key, and on its author's rank the key means
-the original object.
+the original object. A function that has changed is rebuilt as another one, as it was when it
+was sent; a class stays one object on each rank, which has its newest form.
 
 Bytes and rebuilt objects are kept up to ``KEPT_BYTES``, the least recently used go first.
 An object that is still in use elsewhere stays the one that its key means. What was sent to
@@ -32,6 +33,8 @@ KEPT_BYTES = 64 << 20
 """Bytes of definitions that a rank keeps, pickled or rebuilt."""
 BELIEVED_BYTES = 16 << 20
 """Bytes of definitions sent to a rank after which it may have dropped an older one."""
+FORM_BYTES = 4
+"""The end of a key: the number of the object's form; what comes before is the object's own."""
 FORMS_KEPT = 1000
 """Keys that an object keeps when its form changes again and again: older copies of it may be
 on their way back."""
@@ -86,6 +89,7 @@ class Definitions:
         self._marks: dict[int, _Mark] = {}
         self._objects: dict[bytes, Callable[[], Any]] = {}
         self._originals: set[bytes] = set()
+        self._newest: dict[bytes, bytes] = {}
         self._author = os.urandom(8)
         self._serial = count(1)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
@@ -104,14 +108,17 @@ class Definitions:
         """The key of an own object, whose pickled form now has that digest."""
         older: deque[bytes] = deque()
         mark = self._marks.get(id(obj))
-        if mark is not None and mark.get() is obj:
-            if mark.digest == digest:
-                return mark.key
+        if mark is None or mark.get() is not obj:
+            own, form = self._author + next(self._serial).to_bytes(8, "big"), 0
+        elif mark.digest == digest:
+            return mark.key
+        else:
+            own, form = mark.key[:-FORM_BYTES], int.from_bytes(mark.key[-FORM_BYTES:], "big") + 1
             older = mark.older
             older.append(mark.key)
             if len(older) > FORMS_KEPT:
                 self._forget_key(older.popleft())
-        key = self._author + next(self._serial).to_bytes(8, "big")
+        key = own + form.to_bytes(FORM_BYTES, "big")
         self._originals.add(key)
         self._mark(obj, digest, key, older)
         return key
@@ -119,6 +126,8 @@ class Definitions:
     def _forget_key(self, key: bytes) -> None:
         self._objects.pop(key, None)
         self._originals.discard(key)
+        if self._newest.get(key[:-FORM_BYTES]) == key:
+            del self._newest[key[:-FORM_BYTES]]
 
     def known(self, key: bytes) -> Any:
         """The object that the key means here, if it is there; None: it is not."""
@@ -131,6 +140,11 @@ class Definitions:
         if known is not None:
             self.definition(key)
         return known
+
+    def newer_class(self, key: bytes) -> Any:
+        """The class that the key means, if a newer form of it is here; None: it is not."""
+        newest = self._newest.get(key[:-FORM_BYTES])
+        return self.known(newest) if newest is not None and newest > key else None
 
     def is_original(self, key: bytes) -> bool:
         """Was it defined on this rank?"""
@@ -152,6 +166,8 @@ class Definitions:
         if other is not None:
             return other  # made while this one waited
         self._mark(obj, b"", key, deque())
+        if isinstance(obj, type):
+            self._newest[key[:-FORM_BYTES]] = key
         self._keep(definition)
         if (kept := self._kept.get(key)) is not None:
             kept.obj = obj

@@ -1,19 +1,23 @@
 """By value what neither pickle nor cloudpickle can take so.
 
-Each function ``reduce_...`` gives what pickle's ``__reduce__`` would; the others are
-called where it is unpickled. A function may refer to itself by way of what wraps it: so
-wrappers are made empty, and filled when pickle has noted them.
+Each function ``reduce_...`` gives what pickle's ``__reduce__`` would; ``make_...`` and
+``fill_...`` are called where it is unpickled. A function may refer to itself by way of what
+wraps it: so wrappers are made empty, and filled when pickle has noted them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
+import operator
+import types
 import typing
 from collections.abc import Callable
 from enum import EnumMeta
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 LruCache = type(functools.lru_cache(len))
 _DISPATCH_CODE = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
@@ -110,15 +114,58 @@ def make_method(func: Callable[..., Any], owner: object) -> MethodType:
     return MethodType(func, owner)
 
 
-def with_slots(obj: type, reduced: Any) -> Any:
-    """cloudpickle's reduction of a class, which forgets ``__slots__`` when it makes it anew."""
-    if "__slots__" not in vars(obj) or isinstance(obj, EnumMeta) or reduced is NotImplemented:
+class _Form(NamedTuple):
+    """What a class was rebuilt from."""
+
+    bases: tuple[type, ...]
+    names: frozenset[str]
+
+
+_forms: WeakKeyDictionary[type, _Form] = WeakKeyDictionary()
+
+
+def reduce_class(obj: type, reduced: Any) -> Any:
+    """cloudpickle's reduction of a class.
+
+    It forgets ``__slots__``; and where the class is already, new bases and what was deleted.
+    """
+    if reduced is NotImplemented or len(reduced) < 6:
         return reduced
-    if typing.NamedTuple in vars(obj).get("__orig_bases__", ()):
-        return reduced  # typing makes such a class anew, slots and all
-    make, (metaclass, name, bases, namespace, *rest), *others = reduced
-    namespace = {**namespace, "__slots__": vars(obj)["__slots__"]}
-    return make, (metaclass, name, bases, namespace, *rest), *others
+    make, args, state, *_, fill = reduced
+    if isinstance(obj, EnumMeta):
+        return make_class, (make, 0, args), (fill, state), None, None, fill_class
+    # typing makes a NamedTuple anew, slots and all.
+    if "__slots__" in vars(obj) and typing.NamedTuple not in vars(obj).get("__orig_bases__", ()):
+        metaclass, name, bases, namespace, *rest = args
+        args = metaclass, name, bases, {**namespace, "__slots__": vars(obj)["__slots__"]}, *rest
+    return make_class, (make, 2, args), (fill, state), None, None, fill_class
+
+
+def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) -> type:
+    """One without its attributes; or that which is here already, with the bases given."""
+    cls = make(*args)
+    bases = types.resolve_bases(args[bases_at])
+    form = _forms.get(cls, _Form(bases, frozenset()))
+    if any(map(operator.is_not, bases, form.bases)) or len(bases) != len(form.bases):
+        try:
+            cls.__bases__ = bases
+        except TypeError:  # its instances would need another layout: then it is another class
+            *known, _, extra = args
+            cls = make(*known, None, extra)
+    _forms[cls] = form._replace(bases=bases)
+    return cls
+
+
+def fill_class(cls: type, state: tuple[Callable[..., Any], Any]) -> None:
+    """Gives it its attributes, and no others that it had from the author before."""
+    fill, (attributes, slots) = state
+    form = _forms[cls]
+    names = frozenset(attributes)
+    for name in form.names - names:
+        with contextlib.suppress(AttributeError):
+            type.__delattr__(cls, name)
+    _forms[cls] = form._replace(names=names)
+    fill(cls, (attributes, slots))
 
 
 def reduce_file(file: io.BufferedReader) -> tuple[Any, ...]:

@@ -10,4 +10,5 @@ FOUND = {
     "functions_9133": "a method bound by hand was looked up by its function's name",
     "classes_9279": "instances of a class by value with slots did not fit the original class; "
                     "a chunk whose results could not be rebuilt ended the job",
+    "changes_26001170": "a class by value kept its old base where it was already",
 }

@@ -10,6 +10,7 @@ import threading
 import types
 
 import pytest
+from apart import send
 
 from scoop_mpi import definitions as definitions_module
 from scoop_mpi import messages
@@ -65,13 +66,6 @@ def dump(codec, obj):
     """The pickle, and the definitions it needs."""
     found = {}
     return codec.dumps(obj, found), found
-
-
-def send(obj, sender=None, receiver=None):
-    """What arrives at another rank."""
-    sender, receiver = sender or Codec(), receiver or Codec()
-    data, found = dump(sender, obj)
-    return receiver.loads(data, sender.definitions.news_for(2, found))
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_nothing_is_left_of_objects_that_have_gone(here):
     here._kept.clear()
     del thing
     gc.collect()
-    assert not here._marks and not here._objects and not here._originals
+    assert not here._marks and not here._objects and not here._originals and not here._newest
 
 
 def test_an_object_that_changes_for_ever_keeps_its_newest_keys(here, monkeypatch):

@@ -2,23 +2,20 @@
 
 import enum
 import functools
+import gc
 import io
 import os
 import typing
 from collections import namedtuple
 from dataclasses import dataclass
 
+import cloudpickle
 import pytest
+from apart import on_rank_of, send
 
 from scoop_mpi import rebuild
 from scoop_mpi.codec import Codec
-
-
-def send(obj, sender=None, receiver=None):
-    """What arrives at another rank."""
-    found = {}
-    data = (sender or Codec()).dumps(obj, found)
-    return (receiver or Codec()).loads(data, found.values())
+from scoop_mpi.messages import Definition
 
 
 def fill(reduced):
@@ -221,19 +218,136 @@ def test_slots_with_private_names():
     assert send(shapes()[0])(3).hidden() == 2
 
 
-def test_other_classes_are_left_as_they_are():
+def test_classes_with_slots_that_others_make_anew():
     class Colour(enum.Enum):
         __slots__ = ()
         RED = 1
 
-    class Plain:
-        pass
+    Pair = namedtuple("Pair", "a b")
+    received = send(Colour)
+    assert [one.name for one in received] == ["RED"]
+    assert send(Pair)(1, 2) == (1, 2)
 
-    for cls in (Colour, Plain, namedtuple("Other", "a b")):
-        reduced = (list, (1, 2, (), {}, 5), None)
-        with_slots = rebuild.with_slots(cls, reduced)
-        assert (with_slots == reduced) == (cls in (Colour, Plain))
-        assert rebuild.with_slots(cls, NotImplemented) is NotImplemented
+
+def test_what_cloudpickle_does_not_make_is_left_as_it_is():
+    for reduced in (NotImplemented, (type, (None,))):
+        assert rebuild.reduce_class(int, reduced) is reduced
+
+
+# -- classes that change ---------------------------------------------------
+
+
+def family():
+    class Base:
+        def value(self):
+            return "old"
+
+    class Derived(Base):
+        def value(self):
+            return "derived", super().value()
+
+        def __add__(self, other):
+            return "sum"
+
+    return Base, Derived
+
+
+def test_a_class_that_changes_stays_one_object():
+    sender, receiver = Codec(), Codec()
+    _, cls = family()
+    first, one = send((cls, cls()), sender, receiver)
+    first.counted_here = 3
+    cls.level, cls.value = 2, lambda self: "new"
+    second = send(cls, sender, receiver)
+    assert second is first and isinstance(one, second)
+    assert (second.level, one.value()) == (2, "new")
+    assert second.counted_here == 3  # what tasks have set belongs to the rank
+
+
+def test_what_a_class_has_lost_is_gone_elsewhere_too():
+    sender, receiver = Codec(), Codec()
+    _, cls = family()
+    cls.level = 1
+    one = send(cls(), sender, receiver)
+    del cls.value, cls.__add__, cls.level
+    send(cls, sender, receiver)
+    assert one.value() == "old"
+    assert not hasattr(one, "level")
+    with pytest.raises(TypeError):
+        one + one
+
+
+def test_bases_that_change():
+    sender, receiver = Codec(), Codec()
+    base, cls = family()
+    one = send(cls(), sender, receiver)
+
+    class Other:
+        def value(self):
+            return "other"
+
+    cls.__bases__ = (Other,)
+    assert type(send(cls(), sender, receiver)) is type(one)
+    assert one.value() == ("derived", "other")
+    cls.__bases__ = (Other, base)
+    send(cls, sender, receiver)
+    assert [parent.__name__ for parent in type(one).__bases__] == ["Other", "Base"]
+
+
+def test_bases_that_instances_have_no_room_for():
+    sender, receiver = Codec(), Codec()
+
+    class Narrow:
+        __slots__ = ("a",)
+
+    class Wide:
+        __slots__ = ("a", "b")
+
+    def make(bases):
+        reduced = rebuild.reduce_class(Holder, dynamic)
+        return rebuild.make_class(reduced[1][0], 2, (type, "Holder", bases, {}, "tracked", None))
+
+    class Holder(Narrow):
+        __slots__ = ()
+
+    dynamic = cloudpickle.CloudPickler(io.BytesIO()).reducer_override(Holder)
+    first, second = make((Narrow,)), make((Wide,))
+    assert first.__bases__ == (Narrow,) and second.__bases__ == (Wide,)
+    assert make((Narrow,)) is first
+    assert send(Holder, sender, receiver).__name__ == "Holder"
+
+
+def test_an_older_form_that_comes_late_changes_nothing():
+    author, first, second = Codec(), Codec(), Codec()
+    _, cls = family()
+    older: dict[bytes, Definition] = {}
+    with on_rank_of(author):
+        pickled = author.dumps(cls, older)
+    with on_rank_of(first):
+        passed_on = first.loads(pickled, older.values())
+    cls.value = lambda self: "new"
+    newest = send(cls, author, second)
+    with on_rank_of(second):
+        late = second.loads(pickled, older.values())
+    assert late is newest and late().value() == "new"
+    assert passed_on().value() == ("derived", "old")
+    # And what has it goes back as the author's class.
+    assert type(send(late(), second, author)) is cls
+
+
+def test_an_older_form_is_made_when_the_newer_one_has_gone():
+    author, receiver = Codec(), Codec()
+    _, cls = family()
+    older: dict[bytes, Definition] = {}
+    with on_rank_of(author):
+        pickled = author.dumps(cls, older)
+    cls.value = lambda self: "new"
+    send(cls, author, receiver)
+    receiver.definitions._kept.clear()
+    gc.collect()
+    with on_rank_of(receiver):
+        assert receiver.loads(pickled, older.values())().value() == ("derived", "old")
+    assert len(receiver.definitions._newest) == len(older)
 
 
 # -- files -----------------------------------------------------------------
