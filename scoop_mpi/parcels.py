@@ -88,8 +88,9 @@ class Parcels:
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         found: Found = {}
+        here.refused = False
         payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
-        if why is not None and not first_thread and not _is_final(why):
+        if not first_thread and not _is_final(why):
             return None, []
         if why is not None:
             failed = [(t, error) for t in tasks if (error := self._why_not(t))]
@@ -101,6 +102,8 @@ class Parcels:
                 return None, failed + [(t, _cannot(t.func, why)) for t in tasks]
             if not tasks:
                 return None, failed
+            if not first_thread and not _is_final(None):
+                return None, []
         ids = tuple(task.number for task in tasks)
         assert payload is not None
         message = Tasks(owner, ids, estimate_s, payload, *self._share(found, dest, whole))
@@ -128,11 +131,12 @@ class Parcels:
         """
         args = chunk.args()
         found: Found = {}
+        here.refused = False
         function, why = attempt(self.codec.dumps, chunk.func, found)
         payload, together = None, None
         if function is not None:
             payload, together = attempt(self.codec.dumps, args, found)
-        if not first_thread and (trouble := why or together) and not _is_final(trouble):
+        if not first_thread and not _is_final(why or together):
             return None, args, None
         if function is None:
             what = f"the function {_short(chunk.func)} ({shown(why, str)})"
@@ -379,12 +383,13 @@ def _try(codec: Codec, obj: object) -> BaseException | None:
     return attempt(codec.dumps, obj, {})[1]
 
 
-def _is_final(why: BaseException) -> bool:
-    """Is it what pickle says of a type, and no verb was refused on the donor thread?
+def _is_final(why: BaseException | None) -> bool:
+    """Would the first thread have the same: a pickle, or what pickle says of a type?
 
-    All else may differ there: what a task changes meanwhile, what belongs to a thread.
+    All else may differ there: what a task changes meanwhile, what belongs to a thread, what
+    calls a verb (which is refused on the donor thread).
     """
-    return isinstance(why, PICKLES_OWN) and not here.refused
+    return not here.refused and (why is None or isinstance(why, PICKLES_OWN))
 
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:

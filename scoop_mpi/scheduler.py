@@ -498,7 +498,8 @@ class Scheduler:
         thrifty = now - self._looked_at < patience_s
         release = None if thrifty and chunk is not None and chunk.light else self._release_rest
         self.trader.exchange(
-            now, keep=0, share=True, thrifty=thrifty, asks=False, on_shortage=release
+            now, keep=0, share=True, thrifty=thrifty, asks=False, donor=True,
+            on_shortage=release,
         )
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 

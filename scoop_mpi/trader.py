@@ -32,7 +32,6 @@ from typing import Any, TypeVar, cast
 
 from .backlog import LEAD_S, Backlog, Gift
 from .constants import Constants
-from .context import here
 from .errors import NotPicklableError, assert_never
 from .future import PENDING, SENT, ForeignTask, Future, name_of
 from .mapcall import Chunk, MapCall
@@ -134,7 +133,7 @@ class Trader:
 
     def exchange(
         self, now: float, keep: int, share: bool, thrifty: bool = False, hold: bool = False,
-        asks: bool = True, on_shortage: Callable[[], None] | None = None,
+        asks: bool = True, donor: bool = False, on_shortage: Callable[[], None] | None = None,
     ) -> None:
         """Receives all that has come, sends what is due, answers those who want work.
 
@@ -146,11 +145,12 @@ class Trader:
             hold: this rank will look again within microseconds, so that those who ask
                 right after a gift need not be handed on.
             asks: if little work is left, the results that are sent ask for more.
+            donor: this is the donor thread: user code runs on the first one.
             on_shortage: called if there is nothing to give away: may find something.
         """
         with self.exchanging:
-            self._donating = on_shortage is not None
-            self._stays &= self._donating
+            self._donating = donor
+            self._stays &= donor
             self.exchanges += 1
             self.now = now
             self._receive()
@@ -234,7 +234,7 @@ class Trader:
     def _feed(
         self, keep: int, share: bool, thrifty: bool, on_shortage: Callable[[], None] | None
     ) -> None:
-        hidden = on_shortage is not None and not thrifty
+        hidden = self._donating and not thrifty
         if hidden and self._wanting:
             self._pass_unopened()
         if on_shortage is not None and (self._wanting or not self._offered):
@@ -312,11 +312,10 @@ class Trader:
                 self.sent[task.number] = task
         estimate_s = self._backlog.estimates.get(first.func)
         whole = bool(self._backlog.whole) and self._must_be_whole(tasks, owner)
-        here.refused = False
         message, failed = self._parcels.pack_tasks(
             tasks, owner, dest, estimate_s, whole, first_thread=not self._donating)
-        if self._donating and (here.refused or message is None and not failed):
-            self._stay(dest, message)
+        if message is None and not failed:
+            self._stays = True
             if owner == self.rank:
                 self._come_home(tuple(task.number for task in tasks))
             else:
@@ -333,13 +332,6 @@ class Trader:
         self.small_gift = 0 < estimate_s * len(tasks) < SMALL_GIFT_S
         return True
 
-    def _stay(self, dest: int, message: Tasks | ChunkMessage | None) -> None:
-        """Work does not pickle, or not well, on the donor thread, and is not sent."""
-        self._stays = True
-        if message is not None:
-            keys = [one.key for one in message.definitions]
-            self._parcels.codec.definitions.is_lacking(dest, keys)
-
     def _must_be_whole(self, tasks: Sequence[Future[Any]], owner: int) -> bool:
         """True if somebody lacked a definition when one of these was sent before."""
         if owner != self.rank:
@@ -354,11 +346,10 @@ class Trader:
         count = len(chunk)
         call = self.maps.get(chunk.map_id) if chunk.owner == self.rank else None
         whole = call is not None and call.whole
-        here.refused = False
         message, args, error = self._parcels.pack_chunk(
             chunk, dest, whole, first_thread=not self._donating)
-        if self._donating and (here.refused or message is None and error is None):
-            self._stay(dest, message)
+        if message is None and error is None:
+            self._stays = True
             self._keep_unstarted(chunk, args)
             return False
         if message is not None:

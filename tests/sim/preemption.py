@@ -27,8 +27,8 @@ import scoop_mpi
 from scoop_mpi import codec
 
 MODULES = ("attributes", "backlog", "changes", "codec", "completion", "constants", "definitions",
-           "future", "futures", "joins", "mapcall", "names", "parcels", "rank", "rebuild",
-           "runtime", "scheduler", "shared", "trader", "usercode")
+           "estimates", "future", "futures", "items", "joins", "mapcall", "names", "parcels",
+           "rank", "rebuild", "registry", "runtime", "scheduler", "shared", "trader", "usercode")
 """All that runs on two threads, or on the one that the other may interrupt."""
 NAME = "__point__"
 

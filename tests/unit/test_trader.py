@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections import deque
+from types import SimpleNamespace
 
 import pytest
 
@@ -665,7 +666,7 @@ def donate(pool, rank, picky):
     """The donor thread of a rank looks, while a task computes."""
     pool.deliver()
     picky.donating = True
-    pool[rank].exchange(1.0, 0, True, asks=False, on_shortage=lambda: None)
+    pool[rank].exchange(1.0, 0, True, asks=False, donor=True)
     picky.donating = False
 
 
@@ -705,6 +706,18 @@ def test_the_donor_gives_nothing_until_the_first_thread_has_looked(pool, picky):
     pool.grant(1, 2)
     donate(pool, 1, picky)
     assert [dest for _, dest, _ in pool.sent(Tasks)] == [2]
+
+
+def test_it_is_the_donor_thread_beside_light_items_too(one, picky):
+    one.scheduler.running_chunk = SimpleNamespace(light=True)
+    for _ in range(2):
+        task = one.scheduler.submit(abs, (picky(),), None)
+    one.hear(BROKER, Grant((3,)))
+    picky.donating = True
+    one.scheduler.donate()
+    assert [message for _, _, message in one.network.log if type(message) is Tasks] == []
+    assert task.state is PENDING and not one.scheduler.trader._unsendable
+    assert one.scheduler.trader._stays
 
 
 class Changing:
