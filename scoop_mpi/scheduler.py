@@ -69,7 +69,9 @@ HIDDEN_CROWDED_S = 0.1
 POLL_PATIENCE_S = 0.01
 """Seconds for which work may wait for other workers while a task here only polls."""
 DEADLINE_PATIENCE_S = 1.0
-"""Seconds of a wait with a deadline for which work that may outlast it is left to others."""
+"""Seconds of waits with deadlines for which work that may outlast them is left to others ..."""
+PATIENCE_WEAR = 0.25
+"""... and what remains of that patience when nobody has taken any; if one has, it returns."""
 STRIDE_MAX = 1024
 """Most tasks between two looks at the network."""
 STRIDE_S = 0.005
@@ -148,7 +150,7 @@ class Scheduler:
         "_stepping", "_stepped", "_timers", "_alarms", "_timer_number", "_tickets", "_news",
         "_room", "_quick", "_stride",
         "_countdown", "_looked_at", "_busy_since", "_share_from", "_polling_since",
-        "_refused_at",
+        "_refused_at", "_had_work", "_patience_s", "_taken",
         "_polled_with", "_creations", "_leaver", "_hub", "_own", "_measure",
     )
 
@@ -196,6 +198,9 @@ class Scheduler:
         self._share_from = self._looked_at
         self._polling_since = self._looked_at
         self._refused_at: float | None = None
+        self._had_work = False
+        self._patience_s = DEADLINE_PATIENCE_S
+        self._taken = 0
         self._creations: deque[tuple[int, float]] = deque([(0, self._looked_at)], LOG_LENGTH)
         self._leaver: Parked | None = None
         self._hub = greenlet(self._start_runners, parent=self.main)
@@ -357,7 +362,6 @@ class Scheduler:
         self.running_chunk = None
         if deadline is not None:
             timers = self._timers if punctual else self._alarms
-            self._refused_at = None
             heapq.heappush(timers, (deadline, next(self._timer_number), parked))
             self._countdown = 0
         if onward is None:
@@ -605,7 +609,8 @@ class Scheduler:
         """False if the next piece of work would make a wait overrun its deadline.
 
         Tasks cannot be interrupted, so that work is left to other workers; but if none takes
-        it for long, all may wait with deadlines for one another.
+        it for long, all may wait with deadlines for one another: each in many short waits, or
+        each in a tree of long ones. So the patience is not that of one wait, and it wears off.
 
         Args:
             now_begins: if it may, it does.
@@ -619,13 +624,24 @@ class Scheduler:
         if self.backlog.turn:
             # What is too long loses its turn until the next look.
             self.backlog.turn = (self.backlog.peek_oldest_s() or UNKNOWN_TASK_S) < left_s
-        if (self.backlog.turn or (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
-                or now - (self._refused_at or now) > DEADLINE_PATIENCE_S):
-            if now_begins:
-                self._refused_at = None
-            return True
-        self._refused_at = self._refused_at or now
-        return False
+        fits = (self.backlog.peek_estimate_s() or UNKNOWN_TASK_S) < left_s
+        patience_is_over = not fits and not self.backlog.turn and self._patience_is_over(now)
+        if now_begins and (fits or self.backlog.turn or patience_is_over):
+            self._refused_at = None
+            self._patience_s *= PATIENCE_WEAR if patience_is_over else 1.0
+        return fits or self.backlog.turn or patience_is_over
+
+    def _patience_is_over(self, now: float) -> bool:
+        """Has work been left to others, of which they took none, for long enough?"""
+        has_work = bool(self.backlog)
+        if self._taken != self.trader.gifts:
+            self._taken = self.trader.gifts
+            self._refused_at = now
+            self._patience_s = min(self._patience_s / PATIENCE_WEAR, DEADLINE_PATIENCE_S)
+        elif self._refused_at is None or has_work and not self._had_work:
+            self._refused_at = now
+        self._had_work = has_work
+        return now - self._refused_at > self._patience_s
 
     def _idle(self) -> None:
         """Returns when there is something to do."""

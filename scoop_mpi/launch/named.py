@@ -19,7 +19,7 @@ from .command import Request, build
 from .launchers import Choice
 from .options import Options
 from .plan import Plan, is_local
-from .process import output_of
+from .process import heard, output_of
 from .world import RANK_VARIABLES
 
 ASK_CORES_LIMIT_S = 60
@@ -115,11 +115,11 @@ def cores_of(
         return {}
     plan = Plan(len(names) - 1, tuple((name, 1) for name in names), True, "")
     request = replace(request, arguments=("-c", _ASK_CORES))
-    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+    with heard() as signals, tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
         host_file = Path(folder, "hosts")
         command = build(choice, plan, request, os.environ, str(host_file))
         host_file.write_text(command.host_list, encoding="utf-8")
-        answer = output_of(command, folder, ASK_CORES_LIMIT_S)
+        answer = output_of(command, folder, signals, ASK_CORES_LIMIT_S)
     told = {int(rank): int(count) for rank, count in
             re.findall(r"\bcores ([0-9]{1,7}) ([0-9]{1,7}) \.", answer)}
     for rank, name in enumerate(names):

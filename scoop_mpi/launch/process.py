@@ -39,6 +39,13 @@ class Stdin(Enum):
     NONE = "not at all: the program finds it empty"
 
 
+class Signals(NamedTuple):
+    """The two ends of a pipe through which the numbers of signals go, a byte each."""
+
+    hear: int
+    tell: int
+
+
 class Ended(NamedTuple):
     """How a job ended; ``root_started`` is False also if that is not known."""
 
@@ -61,8 +68,8 @@ def run(
     has_stdin = _has_stdin()
     root_started = threading.Event()
     root = {Stdin.TERMINAL: "prompt", Stdin.PIPE: "local"}.get(stdin, "remote")
-    # The guardian removes it, too: we may be killed.
-    with tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
+    # The guardian removes the folder, too: we may be killed.
+    with heard() as signals, tempfile.TemporaryDirectory(prefix="scoop_mpi-") as folder:
         variables: dict[str, str] = {}
         if root != "remote":
             variables[ROOT_PID_VARIABLE] = os.path.join(folder, "root")
@@ -80,59 +87,71 @@ def run(
             Path(host_file).write_text(command.host_list, encoding="utf-8")
         by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
         with _terminal_kept() if stdin is Stdin.TERMINAL else contextlib.nullcontext():
-            exit_code = _run(command, folder, root, timeout_s, 0 if by_launcher else None)
+            exit_code = _run(command, folder, root, signals, timeout_s,
+                             0 if by_launcher else None)
     return Ended(exit_code, root_started.is_set())
 
 
-def output_of(command: Command, folder: str, limit_s: float) -> str:
+def output_of(command: Command, folder: str, signals: Signals, limit_s: float) -> str:
     """What a job that asks for no input writes to standard output.
 
     Args:
         folder: of its temporary files; it is removed.
+        signals: as :func:`heard` has them.
 
     Raises:
         LaunchError: it was interrupted.
     """
     with tempfile.TemporaryFile() as output:
-        exit_code = _run(command, folder, "local", limit_s, None, output.fileno())
+        exit_code = _run(command, folder, "local", signals, limit_s, None, output.fileno())
         if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP):
             raise LaunchError("", exit_code)
         output.seek(0)
         return output.read().decode(errors="replace")
 
 
+@contextlib.contextmanager
+def heard() -> Iterator[Signals]:
+    """Signals no longer end this process, but go to the guardian that :func:`_run` starts.
+
+    They are heard before there is one: else temporary files would be left behind.
+    """
+    signals = Signals(*os.pipe())
+    os.set_blocking(signals.tell, False)
+    # Whichever thread gets a signal: its number goes into the pipe at once. (A handler would
+    # run in this thread only, which waits and need not wake up.)
+    pipe_before = signal.set_wakeup_fd(signals.tell, warn_on_full_buffer=False)
+    # What is ignored stays so (nohup).
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(number) is not signal.SIG_IGN]
+    before = [signal.signal(number, _passed_on) for number in numbers]
+    try:
+        yield signals
+    finally:
+        signal.set_wakeup_fd(pipe_before)
+        for end in signals:
+            os.close(end)
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
+
+
 def _run(
-    command: Command, folder: str, root: str, timeout_s: float | None, stdin: int | None,
-    stdout: int | None = None,
+    command: Command, folder: str, root: str, signals: Signals, timeout_s: float | None,
+    stdin: int | None, stdout: int | None = None,
 ) -> int:
     """Runs the launcher under a guardian, to which signals are passed on.
 
     That gets a session of its own, so that Ctrl-C in a terminal reaches nobody but us.
     """
-    listens, control = os.pipe()
-    os.set_blocking(control, False)
-    # Whichever thread gets a signal: its number goes into the pipe at once. (A handler would
-    # run in this thread only, which waits and need not wake up.)
-    pipe_before = signal.set_wakeup_fd(control, warn_on_full_buffer=False)
-    # What is ignored stays so (nohup).
-    signals = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-               if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [signal.signal(number, _passed_on) for number in signals]
     try:
         guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", GUARDIAN, str(listens), folder, root, *command.argv],
+            [sys.executable, "-I", "-S", GUARDIAN, str(signals.hear), folder, root, *command.argv],
             env={**os.environ, **command.variables}, start_new_session=True,
-            pass_fds=[listens], stdin=subprocess.DEVNULL if stdin is None else stdin,
+            pass_fds=[signals.hear], stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=stdout)
-        os.close(listens)
-        return _wait(guardian, control, timeout_s)
     except OSError as error:
         raise LaunchError(f"{command.argv[0]} does not start: {error.strerror}") from None
-    finally:
-        signal.set_wakeup_fd(pipe_before)
-        os.close(control)
-        for number, handler in zip(signals, before):
-            signal.signal(number, handler)
+    return _wait(guardian, signals.tell, timeout_s)
 
 
 def _passed_on(number: int, frame: object) -> None:

@@ -276,6 +276,22 @@ def test_two_signals_at_once_are_passed_on(monkeypatch, listening):
         assert process.run(build, Stdin.PIPE).exit_code in (130, 143)
 
 
+@pytest.mark.parametrize("signals, code", [
+    ([signal.SIGINT], 130), ([signal.SIGTERM], 143), ([signal.SIGINT, signal.SIGTERM], 130),
+])
+def test_signals_before_there_is_a_launcher_end_the_job(tmp_path, signals, code):
+    """And no temporary files are left behind."""
+    paths = []
+
+    def build(host_file, variables):
+        paths.append(os.path.dirname(host_file))
+        for number in signals:
+            os.kill(US, number)
+        return Command(["/bin/sh", "-c", "sleep 20"], variables, "")
+    assert process.run(build, Stdin.PIPE).exit_code == code
+    assert [os.path.exists(path) for path in paths] == [False]
+
+
 def test_ignored_signals_stay_ignored(run, monkeypatch, tmp_path):
     # Under nohup, or in the background of a shell.
     for number in (signal.SIGINT, signal.SIGHUP):

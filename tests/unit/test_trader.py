@@ -446,7 +446,7 @@ def test_no_more_are_taken_than_can_get_some():
 
 
 class Idler:
-    """Lets a second of a made-up clock pass whenever there is nothing to do."""
+    """Lets a little of a made-up clock's time pass whenever there is nothing to do."""
 
     spin_s = 0.0003
 
@@ -454,16 +454,17 @@ class Idler:
         self.now = 100.0
         self.pauses = []
         self.on_pause = None
+        self.step_s = 0.0001
 
     def clock(self):
         return self.now
 
     def pause(self, waited_s, limit_s):
         self.pauses.append(waited_s)
-        assert len(self.pauses) < 1000
+        assert len(self.pauses) < 3000
         if self.on_pause is not None:
             self.on_pause(waited_s)
-        self.now += 0.0001
+        self.now += self.step_s
 
     def resume(self):
         """Nothing to do."""
@@ -628,14 +629,44 @@ def test_a_wait_leaves_what_may_outlast_it_to_others_for_a_time(one, timeout, va
     """But not for ever: all may wait so, for one another."""
     task = one.scheduler.submit(abs, (-5,), None)
 
-    def pass_time(waited_s):
-        assert task.value is None
-        one.idler.now += DEADLINE_PATIENCE_S / 10
-
-    one.idler.on_pause = pass_time
+    one.idler.step_s = DEADLINE_PATIENCE_S / 10
     with contextlib.suppress(TimeoutError):
         one.scheduler.wait_for(task, timeout)
     assert task.value == value
+
+
+def test_short_waits_leave_work_to_others_no_longer_than_a_long_one(one):
+    """All may wait in loops with short timeouts."""
+    began = one.idler.now
+    task = one.scheduler.submit(abs, (-5,), None)
+    one.idler.step_s = DEADLINE_PATIENCE_S / 10
+    while task.value is None:
+        with contextlib.suppress(TimeoutError):
+            one.scheduler.wait_for(task, 0.3 * DEADLINE_PATIENCE_S)
+        assert one.idler.now - began < 2 * DEADLINE_PATIENCE_S
+    assert one.idler.now - began > DEADLINE_PATIENCE_S
+
+
+def test_a_wait_has_all_its_patience_for_what_was_created_since(one):
+    one.idler.step_s = DEADLINE_PATIENCE_S / 10
+    never = Future(0, abs, (), None, None)
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(never, 0.9 * DEADLINE_PATIENCE_S)  # with nothing to leave
+    task = one.scheduler.submit(abs, (-5,), None)
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(never, 0.9 * DEADLINE_PATIENCE_S)
+    assert task.value is None
+
+
+def test_patience_wears_off_where_nobody_takes_anything(one):
+    """In a tree of waits with deadlines each would have to be patient."""
+    began = one.idler.now
+    one.idler.step_s = DEADLINE_PATIENCE_S / 1000
+    for number in range(10):
+        task = one.scheduler.submit(lambda: None, (), None)
+        one.scheduler.backlog.estimates.learn(task.func, 10.0)
+        one.scheduler.wait_for(task, 60)
+    assert one.idler.now - began < 2 * DEADLINE_PATIENCE_S
 
 
 # -- what cannot be pickled on the donor thread ----------------------------
