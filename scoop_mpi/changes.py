@@ -3,10 +3,13 @@
 Noted when ``names`` is: the functions and classes of the program and of modules that are
 not installed (its own ones). Changed is
 
-    a function with other code or defaults,
-    a class with another method, property or inner class,
-    a function or class that uses, by name, one of these or a name that now stands for
-    another function or class; to any depth.
+    a function with other code or defaults, or (``singledispatch``) other implementations,
+    a class with another method, property or inner class, or (``ABC``) others registered,
+    a function or class that uses, by name, one of these, an instance of one of these, or a
+    name that now stands for another function or class; to any depth.
+
+Built-in functions, bound methods and partials count as functions here; so does a name that was
+None, and is given one later.
 
 Other attributes and variables are state, which belongs to each rank.
 
@@ -16,12 +19,15 @@ by ``type``, not by ``isinstance``, and attributes by :func:`usercode.attribute`
 
 from __future__ import annotations
 
+import abc
+import functools
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, cast
 
+from .rebuild import is_dispatch
 from .usercode import attribute
 
 PROGRAM = "__main__"
@@ -29,6 +35,7 @@ PROGRAM = "__main__"
 
 _INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib",
                                                             "platlib"))
+_FUNCTIONS = (BuiltinFunctionType, MethodType, functools.partial)
 _METHODS = (FunctionType, type, staticmethod, classmethod, property)
 
 Noted = dict[str, dict[str, Any]]
@@ -41,6 +48,7 @@ class _Made(NamedTuple):
     obj: Any
     parts: tuple[int, ...]
     namespace: dict[str, Any]
+    registered: frozenset[int]
 
 
 class _Uses(NamedTuple):
@@ -110,7 +118,7 @@ class Changes:
             uses = self._uses[id(obj)] = self._list_uses(obj)
         for names, name, meant in uses.names:
             now = names.get(name)
-            if now is not meant and (meant is not None or is_named(now)):
+            if now is not meant and (meant is not None or _is_code(now)):
                 return True
         return any(map(_differs, uses.made))
 
@@ -128,11 +136,11 @@ class Changes:
         if id(obj) in self._made or not (foreign or self._is_of_own(obj)):
             return
         if is_class(obj):
-            self._made[id(obj)] = _Made(obj, _parts(obj), dict(_namespace(obj)))
+            self._made[id(obj)] = _Made(obj, _parts(obj), dict(_namespace(obj)), _registered(obj))
             for part in _parts_used(obj):
                 self._note(part)
         elif is_named(obj):
-            self._made[id(obj)] = _Made(obj, _parts(obj), {})
+            self._made[id(obj)] = _Made(obj, _parts(obj), {}, _registered(obj))
 
     def _classes_of_libraries(self, noted: Noted) -> Iterator[type]:
         for name, names in noted.items():
@@ -182,9 +190,11 @@ class Changes:
                 continue
             for name in mentioned.intersection(noted):
                 meant = noted[name]
-                if meant is None or is_named(meant):
+                if meant is None or _is_code(meant):
                     uses.names.append((place, name, meant))
                     yield meant
+                elif id(type(meant)) in self._made:
+                    yield type(meant)
 
 
 def _is_own(module: str) -> bool:
@@ -206,9 +216,16 @@ def _parts_used(obj: Any) -> Iterator[Any]:
                 yield from (one for one in (value.fget, value.fset, value.fdel) if one)
             elif issubclass(type(value), (staticmethod, classmethod)):
                 yield value.__func__
+            elif type(value) is functools.singledispatchmethod:
+                yield value.dispatcher
             elif is_named(value):
                 yield value
+    elif issubclass(type(obj), functools.partial):
+        yield obj.func
+    elif type(obj) is MethodType:
+        yield obj.__func__
     elif type(obj) is FunctionType:
+        yield from _implementations(obj)
         for cell in obj.__closure__ or ():
             try:
                 value = cell.cell_contents
@@ -234,6 +251,22 @@ def _namespace(cls: Any) -> Mapping[str, Any]:
     return namespace
 
 
+def _is_code(obj: Any) -> bool:
+    """True for what a program calls by a name: functions and classes, of whatever kind."""
+    return is_named(obj) or issubclass(type(obj), _FUNCTIONS)
+
+
+def _registered(obj: Any) -> frozenset[int]:
+    """What an ABC, or a ``singledispatch`` function, has been told of."""
+    if issubclass(type(obj), abc.ABCMeta):
+        return frozenset(id(one()) for one in abc._get_dump(obj)[0])  # type: ignore[attr-defined]
+    return frozenset(map(id, _implementations(obj)))
+
+
+def _implementations(obj: Any) -> list[Any]:
+    return list(obj.registry.values()) if is_dispatch(obj) else []
+
+
 def _parts(obj: Any) -> tuple[int, ...]:
     if type(obj) is FunctionType:
         return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
@@ -242,6 +275,8 @@ def _parts(obj: Any) -> tuple[int, ...]:
 
 def _differs(made: _Made) -> bool:
     obj = made.obj
+    if _registered(obj) != made.registered:
+        return True
     if _parts(obj) == made.parts:
         return False
     return not is_class(obj) or _methods(_namespace(obj)) != _methods(made.namespace)

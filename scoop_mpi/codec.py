@@ -44,8 +44,6 @@ PICKLES_OWN = (TypeError, pickle.PicklingError)
 """What pickle itself raises for an object of a type that it refuses."""
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 _PROTOCOL = 5
-_HEAP_TYPE = 1 << 9
-"""Flag of classes that Python code has made (``Py_TPFLAGS_HEAPTYPE``)."""
 
 
 def pack(message: Message) -> tuple[int, bytes]:
@@ -121,9 +119,22 @@ class Codec:
                     if key is not None:
                         return find_or_define, (*place, key)
                 return find_reference, place
-        if is_class(obj) and not obj.__flags__ & _HEAP_TYPE:
+        if is_class(obj) and not obj.__flags__ & rebuild.HEAP_TYPE:
             return NotImplemented  # type(None) and its like, which pickle knows
         return resolve_definition, (self.define(obj, found, inside),)
+
+    def reduce_other(self, obj: Any) -> Any:
+        """How some other objects are pickled."""
+        kind = type(obj)
+        if issubclass(kind, BaseException):
+            return rebuild.reduce_error(obj)
+        if kind is object:  # it has nothing but its identity
+            reference = self.names.reference(obj)
+            if reference is not None and reference.is_noted:
+                return find_reference, (reference.module, reference.path)
+        if isinstance(obj, io.BufferedReader):
+            return rebuild.reduce_file(obj)
+        return NotImplemented
 
     def define(self, obj: object, found: Found, inside: tuple[int, ...] = ()) -> bytes:
         """Adds the definition of ``obj``, and those it needs, to ``found``; returns its key.
@@ -200,7 +211,10 @@ def find_or_define(module: str, path: str, key: bytes) -> Any:
     codec, brought, elsewhere = _loading.get()
     if codec.definitions.known(key) is None:
         with contextlib.suppress(MissingName):
-            return codec.names.find(module, path)
+            here = codec.names.find(module, path)
+            # Another one of that name may have come by value before.
+            if codec.definitions.key_of_rebuilt(here) is None:
+                return here
     return codec.definition(key, brought, elsewhere)
 
 
@@ -231,9 +245,7 @@ class _Pickler(pickle.Pickler):
             return self._codec.reduce(obj, self._found)
         if kind is MethodType:
             return rebuild.reduce_method(obj)
-        if isinstance(obj, io.BufferedReader):
-            return rebuild.reduce_file(obj)
-        return NotImplemented
+        return self._codec.reduce_other(obj)
 
 
 _value_pickler_class: type[Any] | None = None
@@ -261,8 +273,10 @@ def _value_pickler() -> type[Any]:
             def reducer_override(self, obj: Any) -> Any:
                 if is_named(obj):
                     return self._reduce_named(obj)
-                if isinstance(obj, io.BufferedReader):
-                    return rebuild.reduce_file(obj)
+                if (reduced := self._codec.reduce_other(obj)) is not NotImplemented:
+                    return reduced
+                if type(obj).__module__ == "dataclasses":
+                    return rebuild.reduce_constant(obj)
                 if type(obj) is MethodType:
                     return rebuild.reduce_method(obj)
                 if type(obj) is functools.cached_property:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import pickle
 from typing import NoReturn
 
-
 TIMED_OUT = 124
 """Exit code of a job that ``--timeout`` has ended, as timeout(1) has it."""
 

@@ -31,6 +31,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from .errors import ForkError
+from .streams import flush_output
 from .uncaught import HERE, exit_code_of, users_part
 
 stack: set[FrameType] = set()
@@ -109,7 +110,7 @@ def leave(error: BaseException | None) -> NoReturn:
         code = _exit_code_for(error)
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-        code = _flush() or code
+        code = code if flush_output() else _FLUSH_FAILED
         if isinstance(error, KeyboardInterrupt):
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGINT)
@@ -127,13 +128,3 @@ def _exit_code_for(error: BaseException | None) -> int:
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
     sys.excepthook(sys.last_type, error, sys.last_traceback)
     return 1
-
-
-def _flush() -> int:
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
-    except Exception:  # whatever the program has put there
-        return _FLUSH_FAILED
-    return 0

@@ -16,6 +16,8 @@ from enum import Enum
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
+from greenlet import GreenletExit
+
 from .uncaught import HERE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,6 +27,13 @@ _CHECK = os.path.join(HERE, "check") + os.sep
 _IMPORT = "<frozen importlib."
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _PACKAGES = tuple(os.path.join(_LIBRARY, name) for name in ("site-packages", "dist-packages"))
+
+
+class Leaving(GreenletExit):
+    """Raised where a greenlet waits, because it is being taken apart with the process.
+
+    Not by user code: a ``GreenletExit`` that a task raises is an outcome like any other.
+    """
 
 
 class Called(Enum):

@@ -22,13 +22,11 @@ from enum import Enum
 from types import FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
-from greenlet import GreenletExit
-
 from . import context, forks
 from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
 from .context import here
 from .errors import NotPicklableError
-from .frames import Called, calls_user_code
+from .frames import Called, Leaving, calls_user_code
 from .log import logger
 from .usercode import attempt, attribute
 
@@ -229,8 +227,8 @@ class Future(ScoopAttributes, Generic[T]):
                 self.value = self.func(*self.args, **self.kwargs)
             else:
                 self.value = self.func(*self.args)
-        except GreenletExit:
-            raise  # the process is leaving: not an outcome
+        except Leaving:
+            raise  # not an outcome
         except BaseException as error:
             forks.end_if_forked(error)
             self.error = error

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import BinaryIO
+
+from .streams import flush_output
 
 
 class HeldOutput:
     """Holds back what this process writes, from here to :meth:`show` or :meth:`take`."""
 
     def __init__(self) -> None:
-        _flush()
+        flush_output()
         self._held: list[tuple[int, int, BinaryIO]] = []
         for descriptor in (1, 2):
             with contextlib.suppress(OSError):  # it is closed, or there is no memory for it
@@ -40,7 +41,7 @@ class HeldOutput:
         return b"".join(data for _, data in self._release()).decode(errors="replace")
 
     def _release(self) -> list[tuple[int, bytes]]:
-        _flush()
+        flush_output()
         released = []
         for descriptor, real, file in self._held:
             os.dup2(real, descriptor)
@@ -50,9 +51,3 @@ class HeldOutput:
                 released.append((descriptor, file.read()))
         self._held = []
         return released
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or no stream
-            stream.flush()

@@ -79,6 +79,7 @@ class InstrumentedScheduler(Scheduler):
         """Writes what was observed."""
         if self._observes:
             self.observer.write()
+        super().close()
 
     def _wrapped(self, func: Callable[..., Any], is_map: bool) -> Callable[..., Any]:
         func = self.guarded(func)

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from .streams import write_error
 from .transport.doorbell import LONGEST_S
 from .transport.endpoint import ProcessEndpoint
 
@@ -54,7 +55,7 @@ class Machine:
     def report(self, text: str) -> None:
         """Prints ``text`` on standard error, if there is any."""
         if text:
-            print(text.rstrip("\n"), file=sys.stderr, flush=True)
+            write_error(text)
 
     def pause(
         self, waited_s: float, limit_s: float | None = None,

@@ -20,10 +20,8 @@ from itertools import islice, starmap
 from operator import length_hint
 from typing import Any, NamedTuple
 
-from greenlet import GreenletExit
-
 from . import forks
-from .frames import Called, calls_user_code
+from .frames import Called, Leaving, calls_user_code
 from .items import Lent, Uncut
 
 LIGHT_S = 0.0000003
@@ -85,8 +83,8 @@ class Chunk:
         try:
             # extend() keeps the values that came before an error.
             self.values.extend(calls)
-        except GreenletExit:
-            raise  # the process is leaving: not an outcome
+        except Leaving:
+            raise  # not an outcome
         except BaseException as error:
             forks.end_if_forked(error)
             self.error = error

@@ -105,6 +105,13 @@ class Names:
         self._known.clear()
         self._aliases = None
 
+    def forget(self) -> None:
+        """Lets go of all that was noted; else files of the program would never be closed."""
+        self._noted = {}
+        self._changes = Changes(self._noted)
+        self._known.clear()
+        self._aliases = None
+
     def reference(self, obj: Any) -> Reference | None:
         """Where every rank finds this function or class; None: nowhere, send it by value."""
         if self.due:
@@ -209,7 +216,9 @@ class Names:
             if module.partition(".")[0] in sys.stdlib_module_names and module != PROGRAM:
                 continue  # as it is on every rank
             for name, value in self._noted.get(module, {}).items():
-                if is_named(value) and (module, name) not in self._by_value:
+                if not is_named(value) and type(value) is not object:
+                    continue
+                if (module, name) not in self._by_value:
                     path = attribute(value, "__qualname__")
                     own = _module_of(value)
                     if not own or not isinstance(path, str) or not self._is_at(value, own, path):

@@ -11,15 +11,20 @@ import contextlib
 import functools
 import io
 import operator
+import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import EnumMeta
-from types import FunctionType, MethodType
+from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 LruCache = type(functools.lru_cache(len))
+HEAP_TYPE = 1 << 9
+"""Flag of classes that Python code has made (``Py_TPFLAGS_HEAPTYPE``)."""
+_OF_ENUM = ("_name_", "_value_", "__objclass__", "_sort_order_")
+"""What every member of an Enum has."""
 _DISPATCH_CODE = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
 
 
@@ -132,18 +137,49 @@ def reduce_class(obj: type, reduced: Any) -> Any:
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced
     make, args, state, *_, fill = reduced
+    state = fill, state, obj.__qualname__, _members(obj)
     if isinstance(obj, EnumMeta):
-        return make_class, (make, 0, args), (fill, state), None, None, fill_class
+        return make_class, (make, 0, args), state, None, None, fill_class
     # typing makes a NamedTuple anew, slots and all.
     if "__slots__" in vars(obj) and typing.NamedTuple not in vars(obj).get("__orig_bases__", ()):
         metaclass, name, bases, namespace, *rest = args
         args = metaclass, name, bases, {**namespace, "__slots__": vars(obj)["__slots__"]}, *rest
-    return make_class, (make, 2, args), (fill, state), None, None, fill_class
+    return make_class, (make, 2, args), state, None, None, fill_class
+
+
+def _members(cls: type) -> dict[str, dict[str, Any]]:
+    """What the members of an Enum have got from its ``__init__`` or ``__new__``."""
+    members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumMeta) else {}
+    return {name: {key: value for key, value in vars(member).items() if key not in _OF_ENUM}
+            for name, member in members.items()}
+
+
+class _Quiet:
+    """As first base it keeps ``__init_subclass__`` of the others from being called."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        pass
+
+
+class _QuietSlots:
+    """The same for classes whose instances have no ``__dict__``."""
+
+    __slots__ = ()
+    __init_subclass__ = vars(_Quiet)["__init_subclass__"]
 
 
 def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) -> type:
     """One without its attributes; or that which is here already, with the bases given."""
-    cls = make(*args)
+    try:
+        cls = make(*args)
+    except Exception:
+        if not bases_at:
+            raise
+        # The hook wants arguments, or what the class will have; it has run at the author's.
+        bases = types.resolve_bases(args[bases_at])
+        quiet = _Quiet if bases[0].__dictoffset__ else _QuietSlots
+        cls = make(*args[:bases_at], (quiet, *bases), *args[bases_at + 1:])
+        cls.__bases__ = bases
     bases = types.resolve_bases(args[bases_at])
     form = _forms.get(cls, _Form(bases, frozenset()))
     if any(map(operator.is_not, bases, form.bases)) or len(bases) != len(form.bases):
@@ -156,9 +192,9 @@ def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) 
     return cls
 
 
-def fill_class(cls: type, state: tuple[Callable[..., Any], Any]) -> None:
+def fill_class(cls: type, state: tuple[Callable[..., Any], Any, str, dict[str, Any]]) -> None:
     """Gives it its attributes, and no others that it had from the author before."""
-    fill, (attributes, slots) = state
+    fill, (attributes, slots), qualname, members = state
     form = _forms[cls]
     names = frozenset(attributes)
     for name in form.names - names:
@@ -166,6 +202,39 @@ def fill_class(cls: type, state: tuple[Callable[..., Any], Any]) -> None:
             type.__delattr__(cls, name)
     _forms[cls] = form._replace(names=names)
     fill(cls, (attributes, slots))
+    cls.__qualname__ = qualname
+    for name, has in members.items():
+        vars(cls.__members__[name]).update(has)  # type: ignore[attr-defined]
+
+
+def reduce_error(obj: BaseException) -> Any:
+    """An exception, also one whose ``__init__`` does not take what is in its ``args``."""
+    kind: Any = type(obj)
+    if type(kind.__reduce__) is not MethodDescriptorType or not kind.__flags__ & HEAP_TYPE:
+        return NotImplemented  # it has a way of its own, or is one of Python's
+    reduced: Any = obj.__reduce__()
+    made_by, args, *state = reduced
+    return make_error, (made_by, args), *state
+
+
+def make_error(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """One with these arguments, as Python's own base class would have it if need be."""
+    try:
+        return kind(*args)
+    except Exception:
+        error = kind.__new__(kind, *args)
+        base: Any = next(one for one in kind.__mro__ if not one.__flags__ & HEAP_TYPE)
+        base.__init__(error, *args)
+        return error
+
+
+def reduce_constant(obj: object) -> Any:
+    """What ``dataclasses`` compares with ``is``: by its name there."""
+    module = sys.modules["dataclasses"]
+    for name, value in vars(module).items():
+        if value is obj:
+            return getattr, (module, name)
+    return NotImplemented
 
 
 def reduce_file(file: io.BufferedReader) -> tuple[Any, ...]:

@@ -36,6 +36,7 @@ from .names import Names
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
 from .signals import guard
+from .streams import flush_output
 from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
 from .uncaught import exit_code_of
 
@@ -184,8 +185,7 @@ class Worker:
 
         MPI_Finalize may wait for ever for a large message that nobody receives.
         """
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_output()
         trader = self.scheduler.trader
         began = self._machine.clock()
         said = False
@@ -302,7 +302,7 @@ def limit_time(timeout_s: float | None) -> None:
 def _end(timeout_s: float) -> None:
     report(_timed_out(timeout_s).text)
     # Whoever reads our output may have stopped; then it is lost.
-    flush = threading.Thread(target=sys.stdout.flush, daemon=True)
+    flush = threading.Thread(target=flush_output, daemon=True)
     flush.start()
     flush.join(1.0)
     os._exit(TIMED_OUT)

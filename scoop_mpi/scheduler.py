@@ -39,12 +39,13 @@ from operator import itemgetter
 from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any, Protocol, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from .attributes import Work
 from .backlog import Backlog
 from .codec import Codec
 from .errors import DeadlockError
+from .frames import Leaving
 from .future import CANCELLED, FINISHED, ForeignTask, Future
 from .mapcall import Chunk, MapCall
 from .messages import BROKER, ROOT, Define, Drained, Lookup, Message, Undefine
@@ -369,12 +370,14 @@ class Scheduler:
         self.asleep[parked.greenlet] = parked
         try:
             onward.switch()
-        except BaseException:
+        except BaseException as error:
             # An error of a runner has surfaced here. What this greenlet waited for must
             # not resume it later, out of another wait.
             parked.woken = True
             if parked in self._ready:
                 self._ready.remove(parked)
+            if type(error) is GreenletExit:
+                raise Leaving() from None
             raise
         finally:
             del self.asleep[parked.greenlet]
@@ -488,7 +491,8 @@ class Scheduler:
         return self.main.gr_frame
 
     def close(self) -> None:
-        """The job is over on this rank."""
+        """The job is over on this rank: nothing of the program is kept alive any more."""
+        self.codec.names.forget()
 
     def donate(self) -> None:
         """Deals with other ranks while this one is inside user code.

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from greenlet import GreenletExit
-
 from . import forks
+from .frames import Leaving
 
 T = TypeVar("T")
 
@@ -24,8 +23,8 @@ def attempt(
     """Calls ``func(*args)``; returns its value and None, or None and what it raised."""
     try:
         value = func(*args)
-    except GreenletExit:
-        raise  # the process is leaving
+    except Leaving:
+        raise
     except BaseException as error:
         forks.end_if_forked(error)
         return None, error

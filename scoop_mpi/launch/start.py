@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Mapping
@@ -30,6 +31,8 @@ from .world import CHECK_LIMIT_S, in_interactive_step, leave_step
 CHECK_STEPS = 5
 """The check of the pool has a limit for each of its steps, in each of which ranks may be
 silent. Rank 0 keeps it; if that does not start, we do."""
+HASH_SEEDS = 1 << 32
+"""Python takes so many different ones."""
 NOT_STARTED = 255
 """Exit code with which the launchers end when they cannot reach a host (ssh's own)."""
 
@@ -68,6 +71,7 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     )
     _tell(choice, plan)
     arguments, carried = rank_arguments(settings, program)
+    carried = {**carried, "PYTHONHASHSEED": _hash_seed()}
     stdin = _stdin(choice, plan, settings)
     stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
     if options.dry_run:
@@ -104,6 +108,12 @@ def rank_arguments(
     """
     own, variables = ((), {}) if program is None else program_arguments(program)
     return (*interpreter_flags(), "-m", "scoop_mpi", *settings.arguments(), *own), variables
+
+
+def _hash_seed() -> str:
+    """The same on all ranks, so that ``hash`` and the order of sets of strings are, too."""
+    seed = os.environ.get("PYTHONHASHSEED", "random")
+    return seed if seed.isdecimal() else str(secrets.randbelow(HASH_SEEDS))
 
 
 def _stdin(choice: Choice, plan: Plan, settings: Settings) -> Stdin:

@@ -18,6 +18,7 @@ Threads
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable
@@ -40,6 +41,8 @@ __all__ = ["MPI", "MpiEndpoint"]
 BLOCK = 4096
 """Bytes in one block of a message too large for an MPI count."""
 COUNT_MAX = 2**31 - 1
+ABORT_S = 5.0
+"""Seconds that the launcher gets to end a rank that has called MPI_Abort."""
 _BIG_TAG = 1000
 """Added to the tag of a message that is sent in blocks."""
 
@@ -166,4 +169,8 @@ class MpiEndpoint:
 
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""
-        MPI.COMM_WORLD.Abort(exit_code)
+        # MPICH leaves it to the launcher, which needs a moment.
+        abort: Callable[[int], None] = MPI.COMM_WORLD.Abort
+        abort(exit_code)
+        time.sleep(ABORT_S)
+        os._exit(exit_code)

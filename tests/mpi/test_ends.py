@@ -171,6 +171,73 @@ def test_what_a_job_does_without(start_command: Start, line: str) -> None:
     assert (done.returncode, done.stdout) == (0, "begun\n0 False False 0 0 []\n"), done
 
 
+FILES = """
+import sys, time
+from scoop_mpi import futures
+
+class Last:
+    def __del__(self):
+        print("the last object is gone", file=sys.__stderr__, flush=True)
+
+out, last = open("out.txt", "w"), Last()
+
+def work(x):
+    return x, out.name
+
+if __name__ == "__main__":
+    more = open("more.txt", "w")
+    for x, name in futures.map(work, range(5)):
+        print(x, name, file=out)
+    print(list(futures.map(lambda x: work(x), range(3))), file=more)
+    futures.submit(work, 3)
+    {ending}
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("ending, code", [("pass", 0), ("raise ValueError(out)", 1),
+                                          ("sys.exit(3)", 3)])
+def test_files_that_a_program_leaves_open_are_written(
+    start_command: Start, tmp_path: Path, workers: int, ending: str, code: int
+) -> None:
+    line = f"exec {{python}} -m scoop_mpi -n {workers} program.py"
+    done = start_command(line, FILES.replace("{ending}", ending)).finish()
+    assert done.returncode == code, done
+    assert (tmp_path / "more.txt").read_text().startswith("[(0, 'out.txt'), "), done
+    assert "the last object is gone" in done.stderr, done
+    if workers == 1:  # others truncate the file
+        assert (tmp_path / "out.txt").read_text().endswith("4 out.txt\n"), done
+
+
+STREAMS = """
+import io, os, sys, time
+from scoop_mpi import futures
+
+class Log:
+    def write(self, text):
+        os.write(2, text.encode())
+
+class Angry(Log):
+    def flush(self):
+        raise SystemExit("cannot")
+
+def work(x):
+    with open(os.devnull, "w") as sys.stdout:
+        print("noise")
+    sys.stderr = [None, Log(), Angry(), io.StringIO(), sys.stdout][x % 5]
+    time.sleep(0.02)
+    return x
+
+if __name__ == "__main__":
+    print(sum(futures.map(work, range(20))), file=sys.__stdout__, flush=True)
+"""
+
+
+def test_streams_that_tasks_replace(start_command: Start) -> None:
+    done = start_command("exec {run}", STREAMS).finish()
+    assert (done.returncode, done.stdout) == (0, "190\n"), done
+
+
 # -- signals ---------------------------------------------------------------
 
 WAITS = """

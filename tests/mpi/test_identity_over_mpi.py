@@ -19,3 +19,17 @@ def test_identity(look: Callable[..., None], ranks: int, check: str) -> None:
 @pytest.mark.parametrize("check", CHECKS)
 def test_identity_with_strict(look: Callable[..., None], check: str) -> None:
     look("identity.py", 3, check, "--strict")
+
+
+BY_VALUE = [*checks_in("by_value.py"), "the end"]
+
+
+@pytest.mark.parametrize("check", BY_VALUE)
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+def test_what_is_rebuilt(look: Callable[..., None], ranks: int, check: str) -> None:
+    look("by_value.py", ranks, check)
+
+
+@pytest.mark.parametrize("check", BY_VALUE)
+def test_what_is_rebuilt_with_strict(look: Callable[..., None], check: str) -> None:
+    look("by_value.py", 3, check, "--strict")

@@ -9,7 +9,9 @@ from scoop_mpi.changes import Changes, is_class, is_named, names_in, stands_for_
 from scoop_mpi.names import PROGRAM
 
 PROGRAM_SOURCE = """
+import abc
 import functools
+import operator
 import example_beside
 import example_installed
 from example_beside import helper
@@ -102,6 +104,42 @@ class UsesInStatic:
 class Mine:
     def method(self):
         return "mine"
+
+added = operator.add
+twice = functools.partial(leaf, more=2)
+hook = None
+SERVICE = Uses()
+
+def uses_a_builtin(n):
+    return added(n, n)
+
+def uses_a_partial(n):
+    return twice(n)
+
+def uses_a_hook(n):
+    return hook and hook(n)
+
+def uses_an_instance(n):
+    return SERVICE.method()
+
+@functools.singledispatch
+def shown(n):
+    return n
+
+@shown.register
+def _(n: int):
+    return leaf(n)
+
+class Shown:
+    @functools.singledispatchmethod
+    def of(self, n):
+        return n
+
+class Shape(abc.ABC):
+    pass
+
+class Round(Shape):
+    pass
 """
 BESIDE = "def helper(n):\n    return n\n\nclass Beside:\n    def method(self):\n        return 1\n"
 INSTALLED = "class Library:\n    def method(self):\n        return 1\n"
@@ -137,11 +175,14 @@ def changed(program, *names):
 
 FUNCTIONS = ["leaf", "user", "user_of_user", "with_inner", "unrelated", "uses_a_module",
              "uses_an_import", "uses_what_is_not_there", "uses_state", "closing", "wrapping",
-             "cached"]
-CLASSES = ["Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "Mine"]
+             "cached", "uses_a_builtin", "uses_a_partial", "uses_a_hook", "uses_an_instance",
+             "shown"]
+CLASSES = ["Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "Mine", "Shown", "Shape",
+           "Round"]
 ALL = FUNCTIONS + CLASSES
 OF_LEAF = {"leaf", "user", "user_of_user", "with_inner", "closing", "wrapping", "cached",
-           "Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic"}
+           "Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "uses_a_partial",
+           "uses_an_instance", "shown"}
 """Those that use ``leaf``, by name or otherwise."""
 
 
@@ -172,7 +213,8 @@ def test_a_name_that_means_another_function_changes_those_that_use_it_by_name(
         changed(program, *ALL)
     old = program.leaf
     exec("def leaf(n): return -n", vars(program))
-    assert changed(program, *ALL) == OF_LEAF - {"leaf", "closing", "wrapping"}
+    assert changed(program, *ALL) == OF_LEAF - {
+        "leaf", "closing", "wrapping", "uses_a_partial"}
     assert not program.changes.is_changed(old)
     program.leaf = old
     assert changed(program, *ALL) == set()
@@ -192,6 +234,24 @@ def test_state_is_no_change(program, change):
     changed(program, *ALL)
     exec(change, vars(program))
     assert changed(program, *ALL) == set()
+
+
+@pytest.mark.parametrize("change, names", [
+    ("added = operator.mul", {"uses_a_builtin"}),
+    ("twice = functools.partial(leaf, more=3)", {"uses_a_partial"}),
+    ("hook = len", {"uses_a_hook"}),
+    ("hook = SERVICE.method", {"uses_a_hook"}),
+    ("Uses.method = lambda self: 2", {"Uses", "uses_an_instance"}),
+    ("shown.register(str, len)", {"shown"}),
+    ("Shown.of.register(str, len)", {"Shown"}),
+    ("Shown.__dict__['of'].register(str, len)", {"Shown"}),
+    ("Shape.register(Mine)", {"Shape", "Round"}),
+    ("Round.register(Mine)", {"Round"}),
+    ("SERVICE = Uses(); hook = 3; hook = None; isinstance(3, Shape); shown('')", set()),
+])
+def test_what_programs_change_as_well(program, change, names):
+    exec(change, vars(program))
+    assert changed(program, *ALL) == names
 
 
 def test_state_that_becomes_a_function(program):

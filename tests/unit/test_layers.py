@@ -13,10 +13,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from lower layers. "" is the package itself.
 LAYERS = {
-    "alias": 0, "check": 0, "errors": 0, "held": 0, "items": 0, "launch": 0,
-    "launch.guardian": 0, "launch.interpreter": 0, "messages": 0, "rebuild": 0, "tools": 0,
-    "transport": 0, "transport.doorbell": 0, "uncaught": 0,
-    "definitions": 1, "fallbacks": 1, "forks": 1, "frames": 1, "hostlist": 1, "job": 1,
+    "alias": 0, "check": 0, "errors": 0, "items": 0, "launch": 0,
+    "launch.guardian": 0, "launch.interpreter": 0, "messages": 0, "rebuild": 0, "streams": 0,
+    "tools": 0,    "transport": 0, "transport.doorbell": 0, "uncaught": 0,
+    "definitions": 1, "fallbacks": 1, "forks": 1, "frames": 1, "held": 1, "hostlist": 1, "job": 1,
     "launch.launchers": 1, "launch.library": 1, "launch.world": 1, "registry": 1,
     "surroundings": 1, "tools.debug_plots": 1,
     "broker": 2, "launch.allocation": 2, "launch.arguments": 2, "mapcall": 2,

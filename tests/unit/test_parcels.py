@@ -26,10 +26,21 @@ class Boom(Exception):
 
 
 class TwoArguments(Exception):
-    """Cannot be rebuilt by pickle: it would be called with one argument."""
+    """Pickle alone would call it with one argument."""
 
     def __init__(self, first, second):
         super().__init__(f"{first} and {second}")
+
+
+def refuse(*args):
+    raise OSError("refused")
+
+
+class Stubborn(Exception):
+    """Cannot be rebuilt."""
+
+    def __reduce__(self):
+        return refuse, self.args
 
 
 class WithLock(Exception):
@@ -514,7 +525,7 @@ def test_the_remote_traceback_tells_of_earlier_errors(here, there):
 
 
 @pytest.mark.parametrize("error, message", [
-    (TwoArguments("a", "b"), "a and b"), (WithLock(), "holds a lock"),
+    (Stubborn("refuses"), "refuses"), (WithLock(), "holds a lock"),
 ], ids=["cannot be rebuilt", "cannot be pickled"])
 def test_errors_that_cannot_travel_become_task_errors(here, there, error, message):
     received = send_error(there, here, error)
@@ -523,6 +534,12 @@ def test_errors_that_cannot_travel_become_task_errors(here, there, error, messag
     assert received.message == message
     assert "in fail" in received.traceback
     assert isinstance(received.__cause__, RemoteTraceback)
+
+
+def test_an_error_whose_init_takes_something_else(here, there):
+    received = send_error(there, here, TwoArguments("a", "b"))
+    assert type(received) is TwoArguments
+    assert received.args == ("a and b",)
 
 
 def test_builtin_errors_are_named_without_their_module(here, there):
@@ -555,5 +572,5 @@ def test_an_error_passed_on_twice(here, there):
 
 
 def test_errors_can_be_pickled_again(here, there):
-    received = send_error(there, here, TwoArguments("a", "b"))
+    received = send_error(there, here, Stubborn("refuses"))
     assert str(pickle.loads(pickle.dumps(received))) == str(received)

@@ -61,6 +61,7 @@ def started(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2, 5})
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename="node1"))
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
     for name in list(os.environ):
         if name.startswith(("SLURM", "PBS_", "PE_HOSTFILE", "LSB_", "PMI", "OMPI")):
             monkeypatch.delenv(name)
@@ -93,7 +94,7 @@ def test_a_job_on_this_machine(started):
     assert start() == 42
     assert started.argv == ["/bin/x", "-n", "4", sys.executable, "-m", "scoop_mpi", "prog.py",
                             "a b"]
-    assert started.commands[0].variables == {SIZE_VARIABLE: "4"}
+    assert started.commands[0].variables == {SIZE_VARIABLE: "4", "PYTHONHASHSEED": "7"}
     assert started.how == [(Stdin.PIPE, None)]
     assert started.asked == [sys.executable]
 
@@ -419,6 +420,19 @@ def test_notes_are_given_once(started, capsys):
     assert [err.count("-b: one broker"), err.count("--tunnel: there are")] == [1, 1]
 
 
+@pytest.mark.parametrize("given", [None, "random", ""])
+def test_all_ranks_have_one_hash_seed(started, monkeypatch, given):
+    if given is None:
+        monkeypatch.delenv("PYTHONHASHSEED")
+    else:
+        monkeypatch.setenv("PYTHONHASHSEED", given)
+    start()
+    start()
+    seeds = [int(command.variables["PYTHONHASHSEED"]) for command in started.commands]
+    assert all(0 <= seed < 1 << 32 for seed in seeds)
+    assert seeds[0] != seeds[1]
+
+
 # -- what is shown ---------------------------------------------------------
 
 
@@ -430,7 +444,7 @@ def test_a_dry_run(started, known, capsys):
         "# 5 workers and the broker on 2 hosts: --hosts, told to the launcher",
         "# a: ranks 0-3 (broker, root)",
         "# b: ranks 4-5",
-        "export SCOOP_MPI_HOSTS=a:4,b:2",
+        "export PYTHONHASHSEED=7",
     ]
 
 

@@ -6,6 +6,7 @@ import weakref
 import pytest
 from greenlet import GreenletExit
 
+from scoop_mpi.frames import Leaving
 from scoop_mpi.usercode import attempt, attribute, shown
 
 
@@ -13,7 +14,8 @@ class Leave(BaseException):
     """Not even an Exception."""
 
 
-ERRORS = [ValueError("why"), SystemExit(3), KeyboardInterrupt(), RecursionError(), Leave()]
+ERRORS = [ValueError("why"), SystemExit(3), GreenletExit(), KeyboardInterrupt(), RecursionError(),
+          Leave()]
 
 
 def throw(error):
@@ -31,8 +33,8 @@ def test_an_error(error):
 
 
 def test_the_end_of_the_process_is_no_error():
-    with pytest.raises(GreenletExit):
-        attempt(throw, GreenletExit())
+    with pytest.raises(Leaving):
+        attempt(throw, Leaving())
 
 
 def test_an_error_keeps_no_arguments():

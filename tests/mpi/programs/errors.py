@@ -21,7 +21,7 @@ class OwnError(Exception):
 
 
 class TwoArguments(Exception):
-    """Cannot be rebuilt by pickle, which would call it with one argument."""
+    """Pickle alone would call it with one argument."""
 
     def __init__(self, code, reason):
         super().__init__(f"{reason} (code {code})")
@@ -34,6 +34,11 @@ class HoldsALock(Exception):
     def __init__(self, text):
         super().__init__(text)
         self.lock = threading.Lock()
+
+
+class CannotBeRebuilt(Exception):
+    def __reduce__(self):
+        return refuse, ("an error",)
 
 
 class NoText(Exception):
@@ -173,8 +178,10 @@ def check_exit_in_a_task_is_its_outcome():
 
 
 def check_errors_that_cannot_travel():
+    for error in errors_of(raise_after_nap, *[(TwoArguments, 7, "too hot")] * MANY):
+        assert (type(error), str(error), error.code) == (TwoArguments, "too hot (code 7)", 7)
     for kind, args, text in (
-        (TwoArguments, (7, "too hot"), "too hot (code 7)"),
+        (CannotBeRebuilt, ("refuses",), "refuses"),
         (HoldsALock, ("locked",), "locked"),
     ):
         errors = errors_of(raise_after_nap, *[(kind, *args)] * MANY)

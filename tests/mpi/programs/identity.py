@@ -15,12 +15,12 @@ from dataclasses import dataclass, make_dataclass
 import shapes
 from checking import assert_raises, run_checks, several_workers
 from deap import base, creator
+from ways import (
+    FEW, after_a_nap, assert_comes_back, assert_one_class, assert_same, by_every_way, doze,
+    from_a_constant, from_a_task, itself, new_name,
+)
 
 from scoop_mpi import NotPicklableError, futures, shared
-
-FEW = 4
-"""Calls of something that naps: some run here, some elsewhere, if there are others."""
-NAP_S = 0.005
 
 creator.create("FitnessMax", base.Fitness, weights=(1.0,))
 creator.create("Individual", list, fitness=creator.FitnessMax)
@@ -93,79 +93,6 @@ class Counting:
 
 def decorated_later(n):
     return n
-
-
-# -- every way to a task ---------------------------------------------------
-
-
-def doze():
-    """Gives the other workers, if there are any, the time to take their share."""
-    if several_workers():
-        time.sleep(NAP_S)
-
-
-def after_a_nap(function, thing):
-    doze()
-    return function(thing)
-
-
-def from_a_task(function, thing):
-    return futures.submit(after_a_nap, function, thing).result()
-
-
-def from_a_constant(name, _):
-    doze()
-    function, thing = shared.getConst(name, timeout=30)
-    return function(thing)
-
-
-constants = iter(range(10**6))
-
-
-def by_every_way(function, thing):
-    """What ``function(thing)`` gives: here, submitted, mapped, nested, as a constant."""
-    yield function(thing)
-    call = functools.partial(after_a_nap, function)
-    for future in [futures.submit(call, thing) for _ in range(FEW)]:
-        yield future.result()
-    yield from futures.map(call, [thing] * FEW)
-    nested = functools.partial(from_a_task, function)
-    yield from futures.map(nested, [thing] * FEW)
-    name = f"constant{next(constants)}"
-    shared.setConst(**{name: (function, thing)})
-    yield from futures.map(functools.partial(from_a_constant, name), range(FEW))
-
-
-def assert_same(function, thing, expected):
-    """``function(thing)`` is ``expected`` wherever it runs; the very object, if a class."""
-    for got in by_every_way(function, thing):
-        assert got == expected, got
-        assert type(got) is type(expected), type(got)
-
-
-def itself(thing):
-    return thing
-
-
-def is_the_class(pair):
-    thing, cls = pair
-    return type(thing) is cls and isinstance(thing, cls)
-
-
-def assert_comes_back(*things):
-    """What travels comes back as the very object that it was."""
-    for thing in things:
-        for got in by_every_way(itself, thing):
-            assert got is thing, (got, thing)
-
-
-def assert_one_class(*things):
-    """Instances keep their class, on whichever rank, and when they come back."""
-    for thing in things:
-        cls = type(thing)
-        assert all(by_every_way(is_the_class, (thing, cls)))
-        for got in by_every_way(itself, thing):
-            assert type(got) is cls, type(got)
 
 
 # -- at top level, under whatever name -------------------------------------
@@ -309,7 +236,7 @@ def check_deap_classes_that_are_made_in_tasks():
     assert [type(one).__name__ for one in made] == [f"Made{n}" for n in range(FEW)]
     for one in made:
         assert_one_class(one)
-    name = f"constant{next(constants)}"
+    name = new_name()
     shared.setConst(**{name: (itself, made)})
     for got in futures.map(functools.partial(from_a_constant, name), range(FEW)):
         assert [type(one) for one in got] == [type(one) for one in made]
@@ -843,7 +770,7 @@ def read_constant(name):
 
 def check_constants_that_raise():
     for how in RAISING:
-        name = f"constant{next(constants)}"
+        name = new_name()
         assert_raises(NotPicklableError, shared.setConst, **{name: Bad("pickle", how)})
         shared.setConst(**{name: Bad("unpickle", how)})
         for future in [futures.submit(read_constant, name) for _ in range(FEW)]:
@@ -917,7 +844,7 @@ def check_pickling_that_calls_verbs():
         assert [f.result().n for f in fs] == [*range(1, FEW + 1)]
         nested = [futures.submit(from_a_task, number_of, kind(n)) for n in range(FEW)]
         assert [f.result() for f in nested] == [*range(FEW)]
-        name = f"constant{next(constants)}"
+        name = new_name()
         shared.setConst(**{name: (number_of, kind(5))})
         assert list(futures.map(functools.partial(from_a_constant, name), range(FEW))) == [5] * FEW
 
