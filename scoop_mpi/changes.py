@@ -43,12 +43,16 @@ Noted = dict[str, dict[str, Any]]
 
 
 class _Made(NamedTuple):
-    """A function or class as it was made: what would change it."""
+    """A function or class as it was made: what would change it.
+
+    ``parts``: of a function its code and defaults, of a class its attributes' ids.
+    ``registered``: None if nothing can be registered with it.
+    """
 
     obj: Any
-    parts: tuple[int, ...]
+    parts: tuple[Any, ...]
     namespace: dict[str, Any]
-    registered: frozenset[int]
+    registered: frozenset[int] | None
 
 
 class _Uses(NamedTuple):
@@ -56,7 +60,8 @@ class _Uses(NamedTuple):
 
     obj: Any
     names: list[tuple[Mapping[str, Any], str, Any]]
-    made: list[_Made]
+    functions: list[tuple[Any, tuple[Any, ...]]]
+    others: list[_Made]
 
 
 def stands_for_a_function(obj: Any) -> bool:
@@ -120,7 +125,11 @@ class Changes:
             now = names.get(name)
             if now is not meant and (meant is not None or _is_code(now)):
                 return True
-        return any(map(_differs, uses.made))
+        for function, (code, defaults, kwdefaults) in uses.functions:
+            if (function.__code__ is not code or function.__defaults__ is not defaults
+                    or function.__kwdefaults__ is not kwdefaults):
+                return True
+        return any(map(_differs, uses.others))
 
     def attribute_as_made(self, obj: Any, name: str, default: Any) -> Any:
         """What a noted class had under that name, or what any other object has."""
@@ -163,13 +172,16 @@ class Changes:
     # -- what it uses ------------------------------------------------------
 
     def _list_uses(self, obj: Any) -> _Uses:
-        uses = _Uses(obj, [], [])
+        uses = _Uses(obj, [], [], [])
         seen = {id(obj)}
         waiting = [obj]
         while waiting:
             one = waiting.pop()
             if (made := self._made.get(id(one))) is not None:
-                uses.made.append(made)
+                if type(one) is FunctionType:
+                    uses.functions.append((one, made.parts))
+                if made.parts and type(one) is not FunctionType or made.registered is not None:
+                    uses.others.append(made)
             for used in [*self._used_by_name(one, uses), *_parts_used(one)]:
                 if id(used) not in seen:
                     seen.add(id(used))
@@ -256,30 +268,30 @@ def _is_code(obj: Any) -> bool:
     return is_named(obj) or issubclass(type(obj), _FUNCTIONS)
 
 
-def _registered(obj: Any) -> frozenset[int]:
-    """What an ABC, or a ``singledispatch`` function, has been told of."""
+def _registered(obj: Any) -> frozenset[int] | None:
+    """What an ABC, or a ``singledispatch`` function, has been told of; None: it is neither."""
     if issubclass(type(obj), abc.ABCMeta):
         return frozenset(id(one()) for one in abc._get_dump(obj)[0])  # type: ignore[attr-defined]
-    return frozenset(map(id, _implementations(obj)))
+    return frozenset(map(id, _implementations(obj))) if is_dispatch(obj) else None
 
 
 def _implementations(obj: Any) -> list[Any]:
     return list(obj.registry.values()) if is_dispatch(obj) else []
 
 
-def _parts(obj: Any) -> tuple[int, ...]:
+def _parts(obj: Any) -> tuple[Any, ...]:
     if type(obj) is FunctionType:
-        return id(obj.__code__), id(obj.__defaults__), id(obj.__kwdefaults__)
+        return obj.__code__, obj.__defaults__, obj.__kwdefaults__
     return tuple(map(id, _namespace(obj).values())) if is_class(obj) else ()
 
 
 def _differs(made: _Made) -> bool:
     obj = made.obj
-    if _registered(obj) != made.registered:
+    if made.registered is not None and _registered(obj) != made.registered:
         return True
-    if _parts(obj) == made.parts:
+    if not is_class(obj) or _parts(obj) == made.parts:
         return False
-    return not is_class(obj) or _methods(_namespace(obj)) != _methods(made.namespace)
+    return _methods(_namespace(obj)) != _methods(made.namespace)
 
 
 def _methods(namespace: Mapping[str, Any]) -> dict[str, int]:
