@@ -47,13 +47,13 @@ DONOR_NAP_MAX_S = 0.01
 DONOR_NAP_TRANSFER_S = 0.0002
 """The same, while a large message is on its way: it moves on at each look only."""
 BROKER_SLEEP_MAX_S = 0.01
-"""The same of the broker, whom others wait for: half a per cent of a core."""
+"""Longest sleep of the broker, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
 LEFT_S = 5.0
 """Seconds that the root gets to end as the program did when a worker imported it."""
 LEAVE_S = 60.0
-"""The same when all work is done, so that only a machine in trouble takes so long."""
+"""Seconds that ranks get to leave when all work is done: only a machine in trouble takes so long."""
 
 
 class Idler:

@@ -30,6 +30,11 @@ def test_full_trees(verb, workers):
         simulate(workers, seed, numbered(wide(verb, 4, 3), [0]))
 
 
+def test_the_books_are_looked_at():
+    """Else no test here would notice work that is lost or in two places."""
+    assert sum(simulate(3, seed, numbered(wide("map", 30, 2), [0])).looks for seed in range(5)) > 5
+
+
 def test_work_spreads():
     tree = numbered(wide("map", 30, 1), [0])
     simulation = simulate(4, 1, tree)

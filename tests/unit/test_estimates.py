@@ -8,6 +8,7 @@ import sys
 import weakref
 
 import cloudpickle
+import numpy
 import pytest
 
 from scoop_mpi import estimates as module
@@ -104,7 +105,6 @@ def test_copies_of_a_function_share_an_estimate():
 
 
 def test_functions_of_a_library_in_c():
-    numpy = pytest.importorskip("numpy")
     assert key_of(numpy.sin) == key_of(numpy.sin)
     assert key_of(numpy.sin) != key_of(numpy.cos)
 
