@@ -53,7 +53,7 @@ STOP_S = 2.0
 LEFT_S = 5.0
 """Seconds that the root gets to end as the program did when a worker imported it."""
 LEAVE_S = 60.0
-"""Seconds that ranks get to leave when all work is done: only a machine in trouble takes so long."""
+"""Seconds that ranks get to leave when all is done; only a machine in trouble takes so long."""
 
 
 class Idler:
@@ -337,7 +337,7 @@ def _until_exit(scheduler: Scheduler) -> Scheduler:
     scheduler.expect_errors()
     guard.install()
     atexit.register(scheduler.close)
-    atexit.register(_run_leftovers, scheduler)
+    atexit.register(_run_leftovers, scheduler, threading.get_ident())
     return scheduler
 
 
@@ -355,9 +355,14 @@ def run_leftovers(scheduler: Scheduler) -> Failure | None:
     return late_failure(scheduler.ended_by)
 
 
-def _run_leftovers(scheduler: Scheduler) -> None:
+def _run_leftovers(scheduler: Scheduler, thread: int) -> None:
     # last_value: an uncaught exception has ended the program.
     if hasattr(sys, "last_value"):
+        return
+    if thread != threading.get_ident():  # its greenlets can be resumed there only
+        if scheduler.backlog:
+            logger.warning("tasks that another thread has submitted, and not waited for, have not "
+                           "run; submit them in the main thread")
         return
     run_leftovers(scheduler)
     if isinstance(scheduler.ended_by, KeyboardInterrupt):
