@@ -5,6 +5,9 @@ from __future__ import annotations
 from .section import Draw, Text
 
 
+_REPLACED = ("run", "cls", "child", "combine", "power", "hook", "one")
+
+
 def changes(draw: Draw, name: str, definitions: Text, body: Text) -> str:
     """Names and attributes that the program changes before it creates tasks."""
     definitions.add(_CHANGED.format(c=name))
@@ -12,7 +15,7 @@ def changes(draw: Draw, name: str, definitions: Text, body: Text) -> str:
     fill = {"c": name, "n": str(draw.randint(2, 9)), "k": str(draw.randint(1, 4))}
     for block in draw.sample(_CHANGES, draw.randint(1, 3)):
         body.add(block.format(**fill))
-    declared = f"global {name}_run, {name}_cls, {name}_child"
+    declared = "global " + ", ".join(f"{name}_{what}" for what in _REPLACED)
     body.lines.insert(0, declared)
     body.add("return facts")
     return "top"
@@ -44,9 +47,56 @@ class {c}_child({c}_cls):
 
 def {c}_apply(function, *args):
     return function(*args)
+
+
+@functools.singledispatch
+def {c}_show(thing):
+    return "something"
+
+
+class {c}_shape(abc.ABC):
+    pass
+
+
+{c}_combine = operator.add
+{c}_power = functools.partial(pow, 2)
+{c}_hook = None
+{c}_one = {c}_cls(1)
+
+
+def {c}_work(n):
+    nap(n)
+    return {c}_combine(n, 3), {c}_power(n), {c}_hook and {c}_hook(n), {c}_one.value()
+
+
+def {c}_told(thing):
+    nap(thing.n)
+    return {c}_show(thing), isinstance(thing, {c}_shape)
 """
 
 _CHANGES = [
+    """
+{c}_show.register({c}_cls, lambda thing: ("shown", thing.n))
+facts.append(list(futures.map({c}_told, [{c}_cls(n) for n in range({n})])))
+facts.append(futures.submit({c}_apply, {c}_show, {c}_cls({k})).result())
+""",
+    """
+{c}_shape.register({c}_child)
+facts.append(list(futures.map({c}_told, [{c}_child(n) for n in range({n})])))
+""",
+    """
+{c}_combine, {c}_power = operator.mul, functools.partial(pow, 3)
+facts.append(list(futures.map({c}_work, range({n}))))
+""",
+    """
+{c}_hook = {c}_run
+facts.append(list(futures.map({c}_work, range({n}))))
+""",
+    """
+{c}_one = {c}_child({k})
+{c}_cls.value = lambda self: ("patched", self.n)
+facts.append(list(futures.map({c}_work, range({n}))))
+""",
     """
 def {c}_run(n):
     nap(n)

@@ -62,9 +62,24 @@ class {e}(Exception):
 class {e}(Exception):
     cannot_be_pickled = True
 
-    def __init__(self, one, other):
-        super().__init__(f"{{one}} and {{other}}")
+    def __reduce__(self):
+        return {e}.missing, ()
 """, "raise {e}(n, n + 1)", ""),
+    "other arguments": ("""
+class {e}(Exception):
+    def __init__(self, one, *, other):
+        super().__init__(f"{{one}} and {{other}}")
+        self.other = other
+""", "raise {e}(n, other=n + 1)", "{e}"),
+    "other arguments of the system": ("""
+class {e}(OSError):
+    def __init__(self, number, *, hint):
+        super().__init__(number, "gone", "name")
+        self.hint = hint
+
+    def __str__(self):
+        return f"{{self.errno}} {{self.filename}} {{self.hint}}"
+""", "raise {e}(n, hint=n + 1)", "{e}"),
     "no pickling": ("""
 class {e}(ValueError):
     cannot_be_pickled = True

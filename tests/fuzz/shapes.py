@@ -75,6 +75,31 @@ class {c}(enum.Enum):
     def number(self):
         return self.value[0]
 """, "{c}", "list({c})[n % 2]", by_name=True),
+    "enum with attributes": Shape("""
+class {c}(enum.Enum):
+    EARTH = (5.9, 6.3)
+    MARS = (6.4, 3.3)
+
+    def __init__(self, mass, radius):
+        self.mass, self.radius = mass, [radius]
+
+    def __repr__(self):
+        return f"{{type(self).__qualname__}} {{self.mass}} {{self.radius}} {{self.value}}"
+""", "{c}", "list({c})[n % 2]", by_name=True),
+    "enum with values": Shape("""
+class {c}(bytes, enum.Enum):
+    def __new__(cls, value, label):
+        self = bytes.__new__(cls, [value])
+        self._value_ = value
+        self.label = label
+        return self
+
+    ONE = (1, "one")
+    TWO = (2, "two")
+
+    def __repr__(self):
+        return f"{{self.name}} {{self.value}} {{self.label}} {{bytes(self)}}"
+""", "{c}", "{c}(n % 2 + 1)", by_name=True),
     "flag": Shape("""
 class {c}(enum.IntFlag):
     A = enum.auto()
@@ -202,6 +227,21 @@ class {c}_plugin:
 class {c}({c}_plugin, label="one"):
     def __init__(self, n):
         self.n = n, self.label
+""" + _EQ, "{c}", "{c}(n)", by_name=True),
+    "hooks that want something": Shape("""
+class {c}_base:
+    def __init_subclass__(cls, /, label):
+        cls.label, cls.entry = label, cls.run
+
+class {c}({c}_base, label="one"):
+    def __init__(self, n):
+        self.n = n
+
+    def run(self):
+        return self.n, self.label
+
+    def __repr__(self):
+        return f"{{type(self).__qualname__}} {{self.entry()}}"
 """ + _EQ, "{c}", "{c}(n)", by_name=True),
     "state": Shape("""
 class {c}:
