@@ -21,6 +21,15 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 LruCache = type(functools.lru_cache(len))
+_DATA: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    object: lambda member: (),
+    int: lambda member: (int.__pos__(member),),
+    float: lambda member: (float.__pos__(member),),
+    str: lambda member: (str.__getitem__(member, slice(None)),),
+    bytes: lambda member: (bytes.__getitem__(member, slice(None)),),
+    tuple: lambda member: (tuple.__getitem__(member, slice(None)),),
+}
+"""Types of data that members of an Enum may be; what makes one that is no member."""
 HEAP_TYPE = 1 << 9
 """Flag of classes that Python code has made (``Py_TPFLAGS_HEAPTYPE``)."""
 _OF_ENUM = ("_name_", "_value_", "__objclass__", "_sort_order_")
@@ -139,6 +148,12 @@ def reduce_class(obj: type, reduced: Any) -> Any:
     make, args, state, *_, fill = reduced
     state = fill, state, obj.__qualname__, _members(obj)
     if isinstance(obj, EnumMeta):
+        data = _DATA.get(vars(obj)["_member_type_"])
+        if data is not None and isinstance(getattr(obj, "__new_member__", None), FunctionType):
+            # It would be called with the members' values, out of which it may have made others.
+            bases, name, qualname, values, *rest = args
+            values = {key: (data(obj._member_map_[key]), values[key]) for key in values}
+            make, args = make_enum, (bases, name, qualname, values, *rest)
         return make_class, (make, 0, args), state, None, None, fill_class
     # typing makes a NamedTuple anew, slots and all.
     if "__slots__" in vars(obj) and typing.NamedTuple not in vars(obj).get("__orig_bases__", ()):
@@ -147,11 +162,49 @@ def reduce_class(obj: type, reduced: Any) -> Any:
     return make_class, (make, 2, args), state, None, None, fill_class
 
 
-def _members(cls: type) -> dict[str, dict[str, Any]]:
-    """What the members of an Enum have got from its ``__init__`` or ``__new__``."""
+def _members(cls: type) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The members of an Enum, other names for them included.
+
+    Each with its own name, and what it has got from the class's ``__init__`` or ``__new__``.
+    """
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumMeta) else {}
-    return {name: {key: value for key, value in vars(member).items() if key not in _OF_ENUM}
+    return {name: (member.name, {key: value for key, value in vars(member).items()
+                                 if key not in _OF_ENUM})
             for name, member in members.items()}
+
+
+def make_enum(
+    bases: tuple[type, ...], name: str, qualname: str,
+    members: dict[str, tuple[tuple[Any, ...], Any]], module: str, tracked_as: str, extra: object,
+) -> type:
+    """An Enum with a ``__new__`` of its own, or of a base; without its attributes.
+
+    Args:
+        members: of each what makes one of its type of data, and its value.
+        tracked_as: cloudpickle's number for the class; what it has by that number is taken.
+    """
+    from cloudpickle.cloudpickle import _lookup_class_or_track
+
+    types_of_data = [one for base in bases for one in base.__mro__ if one in _DATA]
+    data_type: Any = next((one for one in types_of_data if one is not object), object)
+
+    def __new__(cls: type, data: tuple[Any, ...], value: Any) -> Any:
+        member = data_type.__new__(cls, *data)
+        member._value_ = value
+        return member
+
+    def __init__(member: Any, data: tuple[Any, ...], value: Any) -> None:
+        """What it would do is among the attributes."""
+
+    metaclass: Any = type(bases[-1])
+    namespace = metaclass.__prepare__(name, bases)
+    for key, value in {"__new__": __new__, "__init__": __init__, **members}.items():
+        namespace[key] = value
+    made = metaclass.__new__(metaclass, name, bases, namespace)
+    del made.__init__
+    made.__module__, made.__qualname__ = module, qualname
+    tracked: type = _lookup_class_or_track(tracked_as, made)
+    return tracked
 
 
 class _Quiet:
@@ -203,8 +256,10 @@ def fill_class(cls: type, state: tuple[Callable[..., Any], Any, str, dict[str, A
     _forms[cls] = form._replace(names=names)
     fill(cls, (attributes, slots))
     cls.__qualname__ = qualname
-    for name, has in members.items():
-        vars(cls.__members__[name]).update(has)  # type: ignore[attr-defined]
+    for name, (own_name, has) in members.items():
+        member = cls._member_map_[own_name]  # type: ignore[attr-defined]
+        cls._member_map_[name] = member  # type: ignore[attr-defined]
+        vars(member).update(has)
 
 
 def reduce_error(obj: BaseException) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .section import Draw, Text
 
 
-_REPLACED = ("run", "cls", "child", "combine", "power", "hook", "one")
+_REPLACED = ("run", "cls", "child", "combine", "power", "hook")
 
 
 def changes(draw: Draw, name: str, definitions: Text, body: Text) -> str:
@@ -93,8 +93,7 @@ facts.append(list(futures.map({c}_work, range({n}))))
 facts.append(list(futures.map({c}_work, range({n}))))
 """,
     """
-{c}_one = {c}_child({k})
-{c}_cls.value = lambda self: ("patched", self.n)
+type({c}_one).value = lambda self: ("patched", self.n)
 facts.append(list(futures.map({c}_work, range({n}))))
 """,
     """

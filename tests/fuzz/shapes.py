@@ -79,12 +79,14 @@ class {c}(enum.Enum):
 class {c}(enum.Enum):
     EARTH = (5.9, 6.3)
     MARS = (6.4, 3.3)
+    HOME = EARTH
 
     def __init__(self, mass, radius):
         self.mass, self.radius = mass, [radius]
 
     def __repr__(self):
-        return f"{{type(self).__qualname__}} {{self.mass}} {{self.radius}} {{self.value}}"
+        names = list(type(self).__members__)
+        return f"{{type(self).__qualname__}} {{self.mass}} {{self.radius}} {{names}}"
 """, "{c}", "list({c})[n % 2]", by_name=True),
     "enum with values": Shape("""
 class {c}(bytes, enum.Enum):

@@ -102,6 +102,7 @@ def check_members_of_enums():
     class Planet(enum.Enum):
         EARTH = (5.976e+24, 6.37814e6)
         MARS = (6.421e+23, 3.3972e6)
+        HOME = EARTH
 
         def __init__(self, mass, radius):
             self.mass = mass
@@ -109,6 +110,51 @@ def check_members_of_enums():
 
     assert_same(lambda planet: (planet.mass, planet.radius), Planet.MARS, (6.421e+23, 3.3972e6))
     assert_comes_back(*Planet)
+    assert_same(lambda name: (Planet[name] is Planet.EARTH is Planet.HOME, len(Planet)), "HOME",
+                (True, 2))
+
+
+def check_members_that_are_made_of_their_values():
+    class Numbered(enum.Enum):
+        def __new__(cls):
+            member = object.__new__(cls)
+            member._value_ = len(cls.__members__) + 1
+            return member
+
+    class Colour(Numbered):
+        RED = ()
+        BLUE = ()
+
+    class Place(bytes, enum.Enum):
+        def __new__(cls, number, label):
+            member = bytes.__new__(cls, [number])
+            member._value_ = number
+            member.label = label
+            return member
+
+        HERE = (0, "here")
+        THERE = (1, "there")
+
+    class Word(str, enum.Enum):
+        def __new__(cls, text, number):
+            member = str.__new__(cls, text)
+            member._value_ = number
+            return member
+
+        def __str__(self):
+            return "nonsense"
+
+        ONE = ("one", 1)
+
+    def tell(member):
+        cls = type(member)
+        return member.name, member.value, cls(member.value) is member, list(cls).index(member)
+
+    assert_same(tell, Colour.BLUE, ("BLUE", 2, True, 1))
+    assert_same(lambda place: (*tell(place), bytes(place), place.label), Place.THERE,
+                ("THERE", 1, True, 1, b"\1", "there"))
+    assert_same(lambda word: (*tell(word), word + "!"), Word.ONE, ("ONE", 1, True, 0, "one!"))
+    assert_comes_back(Colour.RED, Place.HERE, Word.ONE)
 
 
 def check_names_of_classes():
