@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from enum import EnumMeta
+from functools import partial
 from types import FunctionType, MethodDescriptorType, MethodType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -153,7 +154,7 @@ def reduce_class(obj: type, reduced: Any) -> Any:
             # It would be called with the members' values, out of which it may have made others.
             bases, name, qualname, values, *rest = args
             values = {key: (data(obj._member_map_[key]), values[key]) for key in values}
-            make, args = make_enum, (bases, name, qualname, values, *rest)
+            make, args = partial(make_enum, make), (bases, name, qualname, values, *rest)
         return make_class, (make, 0, args), state, None, None, fill_class
     # typing makes a NamedTuple anew, slots and all.
     if "__slots__" in vars(obj) and typing.NamedTuple not in vars(obj).get("__orig_bases__", ()):
@@ -174,17 +175,16 @@ def _members(cls: type) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def make_enum(
-    bases: tuple[type, ...], name: str, qualname: str,
+    usual: Any, bases: tuple[type, ...], name: str, qualname: str,
     members: dict[str, tuple[tuple[Any, ...], Any]], module: str, tracked_as: str, extra: object,
 ) -> type:
     """An Enum with a ``__new__`` of its own, or of a base; without its attributes.
 
     Args:
+        usual: cloudpickle's function for others.
         members: of each what makes one of its type of data, and its value.
         tracked_as: cloudpickle's number for the class; what it has by that number is taken.
     """
-    from cloudpickle.cloudpickle import _lookup_class_or_track
-
     types_of_data = [one for base in bases for one in base.__mro__ if one in _DATA]
     data_type: Any = next((one for one in types_of_data if one is not object), object)
 
@@ -203,7 +203,7 @@ def make_enum(
     made = metaclass.__new__(metaclass, name, bases, namespace)
     del made.__init__
     made.__module__, made.__qualname__ = module, qualname
-    tracked: type = _lookup_class_or_track(tracked_as, made)
+    tracked: type = usual.__globals__["_lookup_class_or_track"](tracked_as, made)
     return tracked
 
 
