@@ -8,6 +8,7 @@ wraps it: so wrappers are made empty, and filled when pickle has noted them.
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import functools
 import io
 import operator
@@ -265,8 +266,11 @@ def fill_class(cls: type, state: tuple[Callable[..., Any], Any, str, dict[str, A
 def reduce_error(obj: BaseException) -> Any:
     """An exception, also one whose ``__init__`` does not take what is in its ``args``."""
     kind: Any = type(obj)
-    if type(kind.__reduce__) is not MethodDescriptorType or not kind.__flags__ & HEAP_TYPE:
-        return NotImplemented  # it has a way of its own, or is one of Python's
+    ways = type(kind.__reduce__), type(kind.__reduce_ex__)
+    if ways != (MethodDescriptorType,) * 2 or kind in copyreg.dispatch_table:
+        return NotImplemented  # it has a way of its own
+    if not kind.__flags__ & HEAP_TYPE:
+        return NotImplemented  # it is one of Python's
     reduced: Any = obj.__reduce__()
     made_by, args, *state = reduced
     return make_error, (made_by, args), *state

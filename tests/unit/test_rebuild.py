@@ -1,5 +1,6 @@
 """By value what neither pickle nor cloudpickle can take so: each there and back."""
 
+import copyreg
 import enum
 import functools
 import gc
@@ -348,6 +349,35 @@ def test_an_older_form_is_made_when_the_newer_one_has_gone():
     with on_rank_of(receiver):
         assert receiver.loads(pickled, older.values())().value() == ("derived", "old")
     assert len(receiver.definitions._newest) == len(older)
+
+
+# -- errors ----------------------------------------------------------------
+
+
+class KeywordOnly(Exception):
+    def __init__(self, text, *, code):
+        super().__init__(text)
+        self.code = code
+
+
+class OwnWay(KeywordOnly):
+    def __reduce_ex__(self, protocol):
+        return OSError, (self.code, "by its own way")
+
+
+class Registered(KeywordOnly):
+    pass
+
+
+def test_errors_whose_init_takes_something_else():
+    received = send(KeywordOnly("text", code=3))
+    assert (type(received), received.args, received.code) == (KeywordOnly, ("text",), 3)
+
+
+def test_errors_with_a_way_of_their_own(monkeypatch):
+    assert str(send(OwnWay("text", code=3))) == "[Errno 3] by its own way"
+    monkeypatch.setitem(copyreg.dispatch_table, Registered, lambda one: (KeyError, (one.code,)))
+    assert repr(send(Registered("text", code=3))) == "KeyError(3)"
 
 
 # -- files -----------------------------------------------------------------
