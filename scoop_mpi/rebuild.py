@@ -164,14 +164,19 @@ def reduce_class(obj: type, reduced: Any) -> Any:
     return make_class, (make, 2, args), state, None, None, fill_class
 
 
-def _members(cls: type) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The members of an Enum, other names for them included.
+class _Member(NamedTuple):
+    """A member of an Enum: what it has got from the class's ``__init__`` or ``__new__``, too."""
 
-    Each with its own name, and what it has got from the class's ``__init__`` or ``__new__``.
-    """
+    name: str
+    value: Any
+    attributes: dict[str, Any]
+
+
+def _members(cls: type) -> dict[str, _Member]:
+    """The members of an Enum by all their names; those that a Flag names as sums of others, too."""
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumMeta) else {}
-    return {name: (member.name, {key: value for key, value in vars(member).items()
-                                 if key not in _OF_ENUM})
+    return {name: _Member(member.name, member.value, {
+                key: value for key, value in vars(member).items() if key not in _OF_ENUM})
             for name, member in members.items()}
 
 
@@ -257,10 +262,17 @@ def fill_class(cls: type, state: tuple[Callable[..., Any], Any, str, dict[str, A
     _forms[cls] = form._replace(names=names)
     fill(cls, (attributes, slots))
     cls.__qualname__ = qualname
-    for name, (own_name, has) in members.items():
-        member = cls._member_map_[own_name]  # type: ignore[attr-defined]
-        cls._member_map_[name] = member  # type: ignore[attr-defined]
-        vars(member).update(has)
+    for name, member in members.items():
+        _fill_member(cls, name, member)
+
+
+def _fill_member(cls: Any, name: str, member: _Member) -> None:
+    made = cls._member_map_.get(member.name)
+    if made is None:
+        made = cls(member.value)
+        made._name_ = member.name
+    cls._member_map_[name] = made
+    vars(made).update(member.attributes)
 
 
 def reduce_error(obj: BaseException) -> Any:

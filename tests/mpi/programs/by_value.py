@@ -157,6 +157,19 @@ def check_members_that_are_made_of_their_values():
     assert_comes_back(Colour.RED, Place.HERE, Word.ONE)
 
 
+def check_sums_of_flags():
+    class Access(enum.Flag):
+        READ = enum.auto()
+        WRITE = enum.auto()
+        BOTH = READ | WRITE
+
+    def tell(access):
+        return str(access), Access["BOTH"] is access, access is Access.READ | Access.WRITE
+
+    assert_same(tell, Access.BOTH, tell(Access.BOTH))
+    assert_comes_back(*Access, Access.BOTH)
+
+
 def check_names_of_classes():
     @dataclasses.dataclass
     class Pair:
