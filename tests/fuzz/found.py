@@ -11,7 +11,7 @@ FOUND = {
     "classes_9279": "instances of a class by value with slots did not fit the original class; "
                     "a chunk whose results could not be rebuilt ended the job",
     "classes_31000022": "a second name for a member of an Enum by value was lost",
-    "classes_31000981": "members of an Enum by value were made of their values, not as its __new__ does",
+    "classes_31000981": "members of an Enum by value were made of their values by its __new__",
     "classes_33001084": "a Flag by value did not know the names of its sums",
     "changes_26001170": "a class by value kept its old base where it was already",
 }
