@@ -234,11 +234,7 @@ def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) 
     except Exception:
         if not bases_at:
             raise
-        # The hook wants arguments, or what the class will have; it has run at the author's.
-        bases = types.resolve_bases(args[bases_at])
-        quiet = _Quiet if bases[0].__dictoffset__ else _QuietSlots
-        cls = make(*args[:bases_at], (quiet, *bases), *args[bases_at + 1:])
-        cls.__bases__ = bases
+        cls = _make_quietly(make, *args)
     bases = types.resolve_bases(args[bases_at])
     form = _forms.get(cls, _Form(bases, frozenset()))
     if any(map(operator.is_not, bases, form.bases)) or len(bases) != len(form.bases):
@@ -248,6 +244,25 @@ def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) 
             *known, _, extra = args
             cls = make(*known, None, extra)
     _forms[cls] = form._replace(bases=bases)
+    return cls
+
+
+def _make_quietly(
+    make: Callable[..., type], metaclass: type, name: str, bases: tuple[Any, ...], *more: Any
+) -> type:
+    """One whose hooks are not called, those of its bases and then those of its metaclass.
+
+    They want arguments, or what the class will have; and they have run at the author's.
+    """
+    bases = types.resolve_bases(bases)
+    quiet = _Quiet if bases[0].__dictoffset__ else _QuietSlots
+    first = bases if bases == (object,) else (quiet, *bases)
+    try:
+        cls = make(metaclass, name, first, *more)
+    except Exception:
+        cls = make(partial(type.__new__, metaclass), name, first, *more)
+    if first is not bases:
+        cls.__bases__ = bases
     return cls
 
 

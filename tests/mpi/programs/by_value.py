@@ -55,6 +55,16 @@ class NeedsRun:
         cls.entry = cls.run
 
 
+class Tagged(type):
+    def __new__(mcs, name, bases, space, *, tag):
+        cls = super().__new__(mcs, name, bases, space)
+        cls.tag = tag
+        return cls
+
+    def __init__(cls, name, bases, space, *, tag):
+        super().__init__(name, bases, space)
+
+
 class ApiError(Exception):
     def __init__(self, message, *, code):
         super().__init__(message)
@@ -193,6 +203,15 @@ def check_hooks_of_base_classes():
     class Slots(Plugin, list, name="slots"):
         __slots__ = ("one",)
 
+    class Known(metaclass=Tagged, tag="known"):
+        def run(self):
+            return type(self).tag
+
+    class Child(Known, tag="child"):
+        pass
+
+    assert_same(lambda thing: (thing.run(), type(type(thing)) is Tagged), Known(), ("known", True))
+    assert_same(lambda thing: (thing.run(), isinstance(thing, Known)), Child(), ("child", True))
     assert_same(lambda thing: (thing.name, type(thing).__bases__ == (Plugin,)), Mine(),
                 ("mine", True))
     assert_same(lambda thing: thing.entry(), Runs(), 1)
