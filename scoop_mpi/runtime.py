@@ -36,7 +36,7 @@ from .names import Names
 from .scheduler import Idler as SchedulerIdler
 from .scheduler import Scheduler
 from .signals import guard
-from .streams import flush_output
+from .streams import flush_output, put_back_unusable
 from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
 from .uncaught import exit_code_of
 
@@ -186,6 +186,7 @@ class Worker:
         MPI_Finalize may wait for ever for a large message that nobody receives.
         """
         flush_output()
+        put_back_unusable()
         trader = self.scheduler.trader
         began = self._machine.clock()
         said = False

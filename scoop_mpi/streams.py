@@ -21,6 +21,24 @@ def flush_output() -> bool:
     return done
 
 
+def put_back_unusable() -> None:
+    """Puts back the first streams where those of now raise what no stream does.
+
+    Python flushes them at its very end, and ends with exit code 120 if that fails: which would
+    depend on what has run on this rank last. A disk that is full, or a reader that is gone
+    (``OSError``), is no such case.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError:
+            pass
+        except BaseException:
+            setattr(sys, name, getattr(sys, f"__{name}__"))
+
+
 def write_error(text: str) -> None:
     """Prints ``text`` on standard error, on the one at the start if the present one fails."""
     for stream in (sys.stderr, sys.__stderr__):
