@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 from scoop_mpi import context, futures
 from scoop_mpi.broker import Broker
 from scoop_mpi.codec import Codec
-from scoop_mpi.messages import BROKER, ROOT, Chunk, Grant, Message, Offer, Request, Tasks
+from scoop_mpi.messages import BROKER, ROOT, Grant, Items, Message, Offer, Request, Tasks
 from scoop_mpi.scheduler import Scheduler
 from scoop_mpi.transport import memory
 from scoop_mpi.transport.endpoint import Alone
@@ -239,7 +239,7 @@ def chunk(meter: Meter) -> None:
     pool.bring_together()
     with meter.cost("give a chunk, each item") as cost:
         pool.root.donate()
-    given = sum(message.length for message in pool.sent(Chunk))
+    given = sum(message.length for message in pool.sent(Items))
     assert given > 100, "a large chunk"
     cost.times += given
     pool.deliver()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .future import Future
 
 TaskId = tuple[WorkerName, int]
-Work = Union[int, tuple[int, int], None]
+WorkId = Union[int, tuple[int, int], None]
 """What a worker runs: the number of an own task, (owner, number) of another worker's task
 or of a map, None for the program. (A reference would keep all ancestors of a task alive.)"""
 
@@ -71,7 +71,7 @@ class StopWatch:
         self.startTime = time.time()
 
 
-def id_of(work: Work) -> TaskId:
+def id_of(work: WorkId) -> TaskId:
     """The id of what runs or has run: a task, a map call for its items, the program."""
     if work is None:
         return worker_name(ROOT), 0
@@ -96,7 +96,7 @@ class ScoopAttributes:
         return cast("Future[Any]", self)
 
     @property
-    def _key(self) -> Work:
+    def _key(self) -> WorkId:
         owner = getattr(self, "owner", None)
         return self._me.number if owner is None else (owner, self._me.number)
 

@@ -9,13 +9,7 @@ is needed, and submitting a task takes none.
 Order. The newest own task runs first: that is depth first, which bounds memory
 and keeps a parent close to its children. The oldest is given away first: near the
 root of the tree it carries the most work. Work from other ranks comes last, and
-leaves first.
-
-Nobody starves. When ``TURN_AFTER`` pieces of work have begun, the next one that a runner
-takes is the oldest, of each kind in turn; no matter what is created meanwhile, and also
-when all that begins is run where it is waited for. A task that got its turn may be a
-whole tree: while it is unfinished the next turn comes later by as much again. So of the
-n tasks of a tree at most some sqrt(n / 50) wait half done, and a tree stays a tree.
+leaves first. ``turns`` says when the oldest one runs first all the same.
 """
 
 from __future__ import annotations
@@ -24,99 +18,66 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Union
-from weakref import ref
 
 from .estimates import Estimates
-from .future import RUNNING, ForeignTask, Future
+from .future import ForeignTask, Future
 from .mapcall import Chunk, MapCall
+from .sizes import Sizes
+from .tuning import Tuning
+from .turns import Turns
 
-GIFT_S = 0.003
-"""Seconds of work to aim at in a piece, be it to run here or to give away, at least ..."""
-GIFT_MAX_S = 0.05
-"""... and at most, but for ``gift_s`` of large pools."""
-GIFT_COST_S = 0.00003
-"""Seconds that it takes to give work away and take in its results, until it is measured."""
-SPARE_TIME = 4
-"""Times the cost of a round of gifts to all workers until the next round."""
-COSTS_IN_A_PIECE = 200
-"""A piece takes so many times the cost of a gift, so that trading takes little."""
-LEAST_PART = 0.125
-"""Part of a gift that it has even near the end of a map, beyond what is a piece anyway: in
-large pools the last items would else be as much trouble to the giver as all before."""
-BUNDLE_MAX = 256
-"""Most tasks in one message, for each of its takers."""
-
-LEAD_S = 0.01
-"""Ask for more while there are so many seconds of work: a worker that is inside user code
-takes some milliseconds to answer."""
 LISTED_MIN = 256
 """Ids of the oldest tasks that are listed at a time, at least."""
 
-TURN_AFTER = 100
-"""Pieces of work that begin between two turns of the oldest; so many more for each piece
-that got its turn and is unfinished. (It is counted at looks: the trivial ones of 5 ms
-may be more.)"""
-
-Work = Union[Future[Any], Chunk]
+Piece = Union[Future[Any], Chunk]
 Gift = Union[Chunk, Sequence[Future[Any]]]
 
 
 class Backlog:
-    """Unstarted work of one worker in a pool of ``workers``."""
+    """Unstarted work of one worker."""
 
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
-        self._cost_s = GIFT_COST_S
-        self.piece_s = GIFT_S
-        """Seconds of work to aim at in a piece ..."""
-        self.run_s = GIFT_S
-        """... and at most in one that is run here."""
-        self.gift_s = max(GIFT_S, GIFT_COST_S * workers)
-        """Seconds of work to aim at in a gift."""
-        self.estimates = Estimates()
+    def __init__(self, sizes: Sizes, tuning: Tuning) -> None:
+        self.turn = False
+        """The next piece to run here is the oldest."""
+        self.estimates = Estimates(tuning.quick_call_s)
         self.own: dict[int, Future[Any]] = {}
         """Own tasks by id, oldest first. (An OrderedDict takes twice the time.)"""
         self.foreign: deque[ForeignTask[Any]] = deque()
         self.chunks: deque[Chunk] = deque()
         """Chunks from other ranks, and rests of chunks that were interrupted."""
-        self.whole: set[int] = set()
-        """Ids of own tasks to send with all definitions: somebody lacked one."""
-        self.alone: dict[int, int] = {}
+        self.singly: dict[int, int] = {}
         """Ids of own tasks to send each by itself, as a bundle could not be loaded; how often
         one could not."""
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
         self._oldest: deque[int] = deque()
         """Ids that were the oldest in ``own`` when they were last listed, to be given away."""
-        self.turn = False
-        """The next piece to run here is the oldest."""
-        self._elders: list[ref[Work]] = []
-        """Pieces that got their turn; those that are over are taken out now and then."""
         self._oldest_here: deque[int] = deque()
         """As ``_oldest``, for the thread that runs tasks."""
         self._kind = 0
         """Of which kind the last one was whose turn it was."""
         self.pieces = 0
         """Pieces that have begun here (at most so many), but for own tasks."""
-        self.turn_at = TURN_AFTER
+        self._turns = Turns(tuning.turn_after)
+        self._sizes = sizes
+        self._tuning = tuning
+        self.turn_at = self._turns.look_at
         """When so many pieces have begun it is time to see whose turn it is."""
-        self._turned_at = 0
-        """How many had begun at the last turn."""
 
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
 
-    def more_than(self, count: int, thrifty: bool = False) -> bool:
+    def more_than(self, count: int, without_light: bool = False) -> bool:
         """True if more than ``count`` pieces of work could be given away.
 
         Args:
-            thrifty: not counting what is sooner run than sent.
+            without_light: not counting what is sooner run than sent.
         """
         pieces = len(self.own) + len(self.chunks) + len(self.foreign)
         if pieces > count:
             return True
         for call in list(self.maps):
-            if not (thrifty and call.light):
+            if not (without_light and call.light):
                 pieces += call.remaining
                 if pieces > count:
                     return True
@@ -135,22 +96,13 @@ class Backlog:
             seconds += count * estimate_s
         return pieces, seconds
 
-    def learn_cost(self, seconds: float) -> None:
-        """Notes how long it took to give a piece away; sets how large pieces are.
-
-        A giver whom thousands of workers ask must have served them all before the first
-        one asks again: so gifts grow with the pool.
-        """
-        # Whoever lost its core for a while measures far too much.
-        self._cost_s += 0.25 * (min(seconds, 4 * self._cost_s) - self._cost_s)
-        self.piece_s = min(max(GIFT_S, COSTS_IN_A_PIECE * self._cost_s), GIFT_MAX_S)
-        self.gift_s = max(self.piece_s, SPARE_TIME * self._cost_s * self.workers)
-
-    def low(self, lead_s: float = LEAD_S) -> bool:
+    def low(self, lead_s: float | None = None) -> bool:
         """True if it is time to ask other workers for more: less than ``lead_s`` is left.
 
-        What was never measured may take long.
+        What was never measured may take long. None: as long as they take to answer.
         """
+        if lead_s is None:
+            lead_s = self._tuning.ask_ahead_s
         if self.own or self._open_map() is not None:
             return False
         seconds = 0.0
@@ -173,24 +125,16 @@ class Backlog:
         """Takes this very task out; False if it was started or given away."""
         return self.own.pop(future.number, None) is not None
 
-    def note_turn(self, created: int) -> None:
-        """Called when :attr:`turn_at` is reached: sets :attr:`turn` if the oldest is due.
+    def note_begun(self, begun: int) -> None:
+        """:attr:`turn_at` is reached: sets :attr:`turn` if it is that of the oldest.
 
         Args:
-            created: own tasks and maps so far. Those that are not here have begun, or have
-                been given away.
+            begun: pieces that have begun here so far, or have been given away.
         """
-        begun = created - len(self.own) + self.pieces
-        self._elders = [elder for elder in self._elders if _is_unfinished(elder())]
-        due_at = self._turned_at + TURN_AFTER * (1 + len(self._elders))
-        if self and begun < due_at:
-            self.turn_at = min(due_at, begun + TURN_AFTER)  # some may be done by then
-            return
-        self.turn = bool(self)  # else nobody has been passed over
-        self._turned_at = begun
-        self.turn_at = begun + TURN_AFTER
+        self.turn = self._turns.look(begun, bool(self))
+        self.turn_at = self._turns.look_at
 
-    def take(self) -> Work | None:
+    def take(self) -> Piece | None:
         """The next piece of work to run here; None if there is none."""
         if self.turn:
             self.turn = False
@@ -202,7 +146,7 @@ class Backlog:
                 pass  # given away in between
         self.pieces += 1
         while (call := self._open_map(newest=True)) is not None:
-            if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
+            if (chunk := call.cut(min(self._sizes.piece_s, self._sizes.run_s))) is not None:
                 return chunk
         if self.chunks:
             try:
@@ -214,16 +158,16 @@ class Backlog:
         except IndexError:
             return None
 
-    def _take_oldest(self) -> Work | None:
+    def _take_oldest(self) -> Piece | None:
         """The oldest piece, of another kind than the last time if there are several."""
         for _ in range(4):
             self._kind = (self._kind + 1) % 4
             if (work := self._oldest_of_kind()) is not None:
-                self._elders.append(ref(work))
+                self._turns.had(work)
                 return work
         return None
 
-    def _oldest_of_kind(self) -> Work | None:
+    def _oldest_of_kind(self) -> Piece | None:
         match self._kind:
             case 0:
                 while (task := self._oldest_own(self._oldest_here)) is not None:
@@ -231,7 +175,7 @@ class Backlog:
                         return task
             case 1:
                 while (call := self._open_map()) is not None:
-                    if (chunk := call.cut(min(self.piece_s, self.run_s))) is not None:
+                    if (chunk := call.cut(min(self._sizes.piece_s, self._sizes.run_s))) is not None:
                         return chunk
             case _:
                 try:
@@ -268,12 +212,12 @@ class Backlog:
         except IndexError:
             return 0.0  # given away in between
 
-    def give(self, takers: int = 1, thrifty: bool = False) -> Gift | None:
+    def give(self, takers: int = 1, without_light: bool = False) -> Gift | None:
         """A piece of work for other workers: a chunk, or tasks of one owner.
 
         Args:
             takers: how many workers will divide it among them.
-            thrifty: keep what is sooner run than sent.
+            without_light: keep what is sooner run than sent.
         """
         try:
             return self._share_of(self.chunks.popleft(), takers)
@@ -281,22 +225,22 @@ class Backlog:
             pass
         if self.foreign and (bundle := self._foreign_bundle(takers)):
             return bundle
-        while (call := self._open_map(thrifty=thrifty)) is not None:
-            least_s = (self.gift_s - self.piece_s) * LEAST_PART
-            if (chunk := call.cut(self.gift_s, takers, least_s)) is not None:
+        while (call := self._open_map(without_light=without_light)) is not None:
+            chunk = call.cut(self._sizes.gift_s, takers, self._sizes.least_s)
+            if chunk is not None:
                 return chunk
         return self._own_bundle(takers) or None
 
-    def _open_map(self, newest: bool = False, thrifty: bool = False) -> MapCall | None:
+    def _open_map(self, newest: bool = False, without_light: bool = False) -> MapCall | None:
         for call in (reversed(self.maps) if newest else list(self.maps)):
-            if call.remaining and not (thrifty and call.light):
+            if call.remaining and not (without_light and call.light):
                 return call
         return None
 
     def _share_of(self, chunk: Chunk, takers: int) -> Chunk:
         """The takers' part of a large chunk; an equal one for this worker goes back."""
         count = len(chunk)
-        if takers == 1 and count * chunk.estimate_s < GIFT_S:
+        if takers == 1 and count * chunk.estimate_s < self._tuning.piece_s:
             return chunk
         given, kept = chunk.split(max(1, count * takers // (takers + 1)))
         if kept is not None:
@@ -326,9 +270,9 @@ class Backlog:
         bundle: list[Future[Any]] = []
         count = 1
         while len(bundle) < count and (task := self._oldest_own(self._oldest)) is not None:
-            if bundle and (task.parent != bundle[0].parent or task.number in self.alone):
+            if bundle and (task.parent != bundle[0].parent or task.number in self.singly):
                 break
-            if not bundle and task.number not in self.alone:
+            if not bundle and task.number not in self.singly:
                 count = self._bundle_size(task, len(self.own), takers)
             if self.claim(task):
                 bundle.append(task)
@@ -354,14 +298,5 @@ class Backlog:
                 return None
 
     def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
-        estimate = self.estimates.get(first.func)
-        if not estimate:
-            return takers
-        fair = available // (2 * self.workers)
-        return max(1, min(int(self.gift_s / estimate), fair, BUNDLE_MAX)) * takers
-
-
-def _is_unfinished(work: Work | None) -> bool:
-    if isinstance(work, Chunk):
-        return not work.elapsed_s
-    return work is not None and work.state is RUNNING
+        estimate_s = self.estimates.get(first.func)
+        return self._sizes.in_a_bundle(estimate_s, available) * takers

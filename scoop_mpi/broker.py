@@ -25,9 +25,10 @@ from itertools import islice
 
 from .messages import (
     ROOT, Define, Drain, Drained, Failure, Finished, Forgotten, Goodbye, Grant, Leave, Lookup,
-    Left, Message, Offer, Request, Shutdown, Undefine,
+    Left, Message, Offer, Request, Sends, Shutdown, Undefine,
 )
-from .registry import Registry, Sends
+from .registry import Registry
+from .tuning import TUNING, Tuning
 
 
 class BrokerState(Enum):
@@ -42,7 +43,7 @@ class BrokerState(Enum):
 class Broker:
     """The broker of a world of ``size`` ranks (rank 0 itself included)."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, tuning: Tuning = TUNING) -> None:
         self.workers = range(ROOT, size)
         self.state = BrokerState.MATCHING
         self.exit_code = 0
@@ -53,7 +54,7 @@ class Broker:
         self.drained = False
         """Was all work done before the workers were told to stop?"""
         self.present = set(self.workers)
-        self._registry = Registry(self.workers)
+        self._registry = Registry(self.workers, tuning)
         self._idle: dict[int, None] = {}
         self._offers: dict[int, None] = {}
         self._turn = 0

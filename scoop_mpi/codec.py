@@ -36,8 +36,9 @@ from . import rebuild
 from .changes import is_class, is_named, stands_for_a_function
 from .definitions import Definitions, Found
 from .errors import ScoopError
-from .messages import KINDS, Definition, Message
+from .messages import KINDS, Definition, Lacking, Message
 from .names import MissingName, Names
+from .tuning import TUNING, Tuning
 from .usercode import attempt, attribute
 
 PICKLES_OWN = (TypeError, pickle.PicklingError)
@@ -68,9 +69,9 @@ class Codec:
             taken as they are.
     """
 
-    def __init__(self, names: Names | None = None) -> None:
+    def __init__(self, names: Names | None = None, tuning: Tuning = TUNING) -> None:
         self.names = names or Names()
-        self.definitions = Definitions()
+        self.definitions = Definitions(tuning)
 
     def dumps(self, obj: object, found: Found) -> bytes:
         """Pickles ``obj``; definitions it needs are added to ``found``, by key.
@@ -103,6 +104,19 @@ class Codec:
             return pickle.loads(data)
         finally:
             _loading.reset(token)
+
+    def learn(self, definitions: Iterable[Definition]) -> None:
+        """Keeps definitions that have come with a message."""
+        self.definitions.learn(definitions)
+
+    def note_lacking(self, rank: int, lacking: Lacking) -> bool:
+        """``rank`` lacks definitions, or a name: they are sent from now on. Is that news?
+
+        Of definitions it always is.
+        """
+        self.definitions.is_lacking(rank, lacking.keys)
+        is_news = bool(lacking.name) and self.names.send_by_value(lacking.module, lacking.name)
+        return bool(lacking.keys) or is_news
 
     def reduce(self, obj: Any, found: Found, inside: tuple[int, ...] = ()) -> Any:
         """How a function or class is pickled: by reference, or as a definition."""

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 from . import context
 from .frames import Called, calls_user_code
 from .future import CANCELLED, FINISHED, Future
-from .scheduler import Parked, Scheduler
+from .scheduler import Scheduler
+from .switchboard import Parked
 
 R = TypeVar("R")
 

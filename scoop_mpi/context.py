@@ -7,7 +7,6 @@ scheduler without peers, so that the program runs serially in its own process.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,8 +34,6 @@ for every task, so those are spelled out where they are made; all else asks :fun
 _scheduler: Scheduler | None = None
 _importing = False
 _job = Job()
-HOLD_STILL_S = 1.0
-"""Seconds that a fork waits for the donor thread to be between two looks."""
 _start_alone: Callable[[], Scheduler] | None = None
 
 
@@ -94,7 +91,7 @@ def set_job(job: Job) -> None:
 
 def is_stopping() -> bool:
     """True when the broker has told this worker to stop."""
-    return _scheduler is not None and _scheduler.trader.shutdown is not None
+    return _scheduler is not None and _scheduler.is_stopping()
 
 
 def set_importing(importing: bool) -> None:
@@ -114,15 +111,13 @@ def is_importing() -> bool:
 def before_fork() -> None:
     """Holds the donor thread still: a child gets locks and queues as they are now."""
     if _scheduler is not None:
-        # Not for ever: it may wait for something that the calling thread holds.
-        _scheduler.trader.exchanging.acquire(timeout=HOLD_STILL_S)
+        _scheduler.exchange.hold_still()
 
 
 def after_fork() -> None:
     """In the parent: lets the donor thread go on."""
     if _scheduler is not None:
-        with contextlib.suppress(RuntimeError):  # it was not to be had
-            _scheduler.trader.exchanging.release()
+        _scheduler.exchange.go_on()
 
 
 def become_child(inherit: Callable[[Scheduler], Callable[[], Scheduler]]) -> None:

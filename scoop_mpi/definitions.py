@@ -7,10 +7,10 @@ a definition once and passes it on under the same key, and on its author's rank 
 the original object. A function that has changed is rebuilt as another one, as it was when it
 was sent; a class stays one object on each rank, which has its newest form.
 
-Bytes and rebuilt objects are kept up to ``KEPT_BYTES``, the least recently used go first.
-An object that is still in use elsewhere stays the one that its key means. What was sent to
-a rank counts as known there for ``BELIEVED_BYTES`` further bytes of definitions; a
-receiver that lacks one nevertheless says so (``messages.Lacking``).
+Bytes and rebuilt objects are kept up to ``Tuning.definitions_kept_bytes``, the least recently
+used go first. An object that is still in use elsewhere stays the one that its key means. What
+was sent to a rank counts as known there for ``Tuning.definitions_believed_bytes`` further
+bytes of definitions; a receiver that lacks one nevertheless says so (``messages.Lacking``).
 
 Two threads come here: what they change is changed by single steps of a dict, or under a
 lock (what is kept).
@@ -28,16 +28,10 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from .messages import Definition
+from .tuning import TUNING, Tuning
 
-KEPT_BYTES = 64 << 20
-"""Bytes of definitions that a rank keeps, pickled or rebuilt."""
-BELIEVED_BYTES = 16 << 20
-"""Bytes of definitions sent to a rank after which it may have dropped an older one."""
 FORM_BYTES = 4
 """The end of a key: the number of the object's form; what comes before is the object's own."""
-FORMS_KEPT = 1000
-"""Keys that an object keeps when its form changes again and again: older copies of it may be
-on their way back."""
 
 Found = dict[bytes, Definition]
 """The definitions that a message needs, by key."""
@@ -58,14 +52,15 @@ class _Mark(NamedTuple):
 class _Believed:
     """What a rank is taken to have: keys and sizes, the oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self.sizes: OrderedDict[bytes, int] = OrderedDict()
         self.size = 0
 
     def add(self, definition: Definition) -> None:
         self.sizes[definition.key] = len(definition.pickled)
         self.size += len(definition.pickled)
-        while self.size > BELIEVED_BYTES:
+        while self.size > self._max_bytes:
             self.size -= self.sizes.popitem(last=False)[1]
 
     def drop(self, key: bytes) -> None:
@@ -85,7 +80,8 @@ class _Kept:
 class Definitions:
     """What one rank knows of definitions."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = TUNING) -> None:
+        self._tuning = tuning
         self._marks: dict[int, _Mark] = {}
         self._objects: dict[bytes, Callable[[], Any]] = {}
         self._originals: set[bytes] = set()
@@ -116,7 +112,7 @@ class Definitions:
             own, form = mark.key[:-FORM_BYTES], int.from_bytes(mark.key[-FORM_BYTES:], "big") + 1
             older = mark.older
             older.append(mark.key)
-            if len(older) > FORMS_KEPT:
+            if len(older) > self._tuning.forms_kept:
                 self._forget_key(older.popleft())
         key = own + form.to_bytes(FORM_BYTES, "big")
         self._originals.add(key)
@@ -222,7 +218,7 @@ class Definitions:
                 return
             self._kept[definition.key] = _Kept(definition)
             self._kept_bytes += len(definition.pickled)
-            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            while self._kept_bytes > self._tuning.definitions_kept_bytes and len(self._kept) > 1:
                 dropped.append(self._kept.popitem(last=False)[1])
                 self._kept_bytes -= len(dropped[-1].definition.pickled)
 
@@ -230,7 +226,10 @@ class Definitions:
 
     def news_for(self, rank: int, found: Found) -> tuple[Definition, ...]:
         """Those of ``found`` that ``rank`` may lack; from now on they count as known there."""
-        believed = self._known_at.setdefault(rank, _Believed())
+        believed = self._known_at.get(rank)
+        if believed is None:
+            max_bytes = self._tuning.definitions_believed_bytes
+            believed = self._known_at[rank] = _Believed(max_bytes)
         news = tuple(one for key, one in found.items() if key not in believed.sizes)
         for one in news:
             believed.add(one)

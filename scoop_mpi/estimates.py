@@ -24,8 +24,6 @@ from .attributes import Wrapper
 
 KEPT = 1000
 """Functions whose estimates are kept for sure: those measured last. At most twice as many."""
-QUICK_S = 0.01
-"""Calls of a quick function take no longer."""
 NESTED_MAX = 16
 """Wrappers around one function that are looked through."""
 
@@ -89,9 +87,13 @@ class Estimates:
     """Seconds a call of each function takes; smoothed.
 
     One thread learns, two may ask.
+
+    Args:
+        quick_s: calls of a quick function take no longer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quick_s: float) -> None:
+        self._quick_s = quick_s
         self._recent: dict[Hashable, float] = {}
         self._before: dict[Hashable, float] = {}
         self._slow: set[Hashable] = set()
@@ -106,14 +108,14 @@ class Estimates:
         key = key_of(func)
         known = self._recent.get(key) or self._before.get(key, seconds)
         self._recent[key] = 0.5 * (known + seconds)
-        if seconds > QUICK_S:
+        if seconds > self._quick_s:
             self._slow.add(key)
         if len(self._recent) >= KEPT:
             self._before, self._recent = self._recent, {}
             self._slow.clear()
 
     def is_quick(self, func: Callable[..., Any]) -> bool:
-        """True if the function has been measured, and never took longer than ``QUICK_S``."""
+        """True if the function has been measured, and never took longer than ``quick_s``."""
         key = key_of(func)
         return key not in self._slow and (key in self._recent or key in self._before)
 

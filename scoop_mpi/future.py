@@ -5,7 +5,7 @@ SCOOP's manual says beyond that is named where it applies.
 
     state       may become                  when
     PENDING     RUNNING, SENT, CANCELLED    a worker starts it; it is given away; cancel()
-    SENT        FINISHED, PENDING           its outcome arrives; the receiver could not load it
+    SENT        FINISHED, PENDING           its outcome arrives; it comes back unstarted
     RUNNING     FINISHED                    the callable returned or raised
     CANCELLED   -
     FINISHED    -
@@ -23,7 +23,7 @@ from types import FunctionType
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from . import context, forks
-from .attributes import CallbackEntry, CallbackType, ScoopAttributes, Work
+from .attributes import CallbackEntry, CallbackType, ScoopAttributes, WorkId
 from .context import here
 from .errors import NotPicklableError
 from .frames import Called, Leaving, calls_user_code
@@ -90,7 +90,7 @@ class Future(ScoopAttributes, Generic[T]):
 
     def __init__(
         self, number: int, func: Callable[..., T], args: tuple[Any, ...],
-        kwargs: dict[str, Any] | None, parent: Work = None,
+        kwargs: dict[str, Any] | None, parent: WorkId = None,
     ) -> None:
         self.number = number
         self.func = func

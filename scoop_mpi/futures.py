@@ -253,9 +253,9 @@ def _results(
 ) -> MapResults[R]:
     taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
-    results._abandon = functools.partial(scheduler.trader.abandon_map, call)
+    results._abandon = functools.partial(scheduler.abandon_map, call)
     results._chunks = taken
-    results._forget = functools.partial(scheduler.trader.forget_map, call)
+    results._forget = functools.partial(scheduler.forget_map, call)
     return results
 
 
@@ -293,7 +293,7 @@ def _in_order(
             call.arrived.clear()  # only of use out of order
             yield values
     finally:
-        scheduler.trader.abandon_map(call)
+        scheduler.abandon_map(call)
 
 
 def _as_they_come(
@@ -307,7 +307,7 @@ def _as_they_come(
             else:
                 _wait_for_results(scheduler, call, deadline)
     finally:
-        scheduler.trader.abandon_map(call)
+        scheduler.abandon_map(call)
 
 
 def _taken(call: MapCall, start: int) -> list[Any]:

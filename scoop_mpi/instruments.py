@@ -18,9 +18,12 @@ from .future import Future
 from .job import Job, worker_name
 from .mapcall import MapCall
 from .observe import Observed, Observer
-from .scheduler import Idler, Parked, Scheduler
+from .loop import Idler
+from .scheduler import Scheduler
 from .strict import Strict
+from .switchboard import Parked
 from .transport.endpoint import Endpoint
+from .tuning import TUNING, Tuning
 
 T = TypeVar("T")
 
@@ -30,12 +33,12 @@ class InstrumentedScheduler(Scheduler):
 
     def __init__(
         self, endpoint: Endpoint, codec: Codec, clock: Callable[[], float], idler: Idler,
-        alone: bool = False, *, job: Job,
+        alone: bool = False, tuning: Tuning = TUNING, *, job: Job,
     ) -> None:
         self._strict = job.settings.strict
         self._observes = job.settings.debug or job.settings.profile
         self.observer = Observer(job, self._queue)
-        super().__init__(endpoint, codec, clock, idler, alone)
+        super().__init__(endpoint, codec, clock, idler, alone, tuning)
 
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None

@@ -21,16 +21,14 @@ from collections.abc import Callable
 from .streams import write_error
 from .transport.doorbell import LONGEST_S
 from .transport.endpoint import ProcessEndpoint
-
-YIELD_S = 0.0003
-"""Seconds of a wait that are spent yielding the core between polls."""
-SLEEP_MAX_S = 0.05
-"""Longest sleep of an idle worker that not all others can wake: what the first task after
-a long wait may lose."""
+from .tuning import TUNING, Tuning
 
 
 class Machine:
     """Time, threads and standard error, as the loops of a rank use them."""
+
+    def __init__(self, tuning: Tuning = TUNING) -> None:
+        self.tuning = tuning
 
     clock: Callable[[], float] = staticmethod(time.perf_counter)
     """Monotonic seconds."""
@@ -59,7 +57,7 @@ class Machine:
 
     def pause(
         self, waited_s: float, limit_s: float | None = None,
-        longest_s: float = SLEEP_MAX_S, endpoint: ProcessEndpoint | None = None,
+        longest_s: float | None = None, endpoint: ProcessEndpoint | None = None,
         has_mail: Callable[[], bool] | None = None,
     ) -> None:
         """Lets time pass between two polls, the more the longer the wait has lasted.
@@ -67,13 +65,16 @@ class Machine:
         Args:
             waited_s: seconds that the wait has lasted.
             limit_s: seconds to sleep at most; None: no limit but ``longest_s``.
+            longest_s: longest sleep in which nobody may ring; None: that of a worker.
             endpoint: whose messages are awaited; None: nobody rings.
             has_mail: asked before it sleeps; None: the endpoint is.
         """
         rings = endpoint is not None and endpoint.all_can_ring and not endpoint.transferring()
-        if waited_s < spin_time(endpoint if rings else None):
+        if waited_s < self.spin_time(endpoint if rings else None):
             self.give_way()
             return
+        if longest_s is None:
+            longest_s = self.tuning.sleep_max_s
         nap_s = LONGEST_S if rings else min(waited_s / 100, longest_s)
         if limit_s is not None:
             nap_s = max(0.0, min(nap_s, limit_s))
@@ -82,10 +83,10 @@ class Machine:
         else:
             endpoint.sleep(nap_s, has_mail or endpoint.has_mail)
 
-
-def spin_time(endpoint: ProcessEndpoint | None) -> float:
-    """Seconds of a wait that are spent yielding, if ``endpoint`` can be woken."""
-    return 0.0 if endpoint is not None and endpoint.crowded else YIELD_S
+    def spin_time(self, endpoint: ProcessEndpoint | None) -> float:
+        """Seconds of a wait that are spent yielding, if ``endpoint`` can be woken."""
+        crowded = endpoint is not None and endpoint.crowded
+        return 0.0 if crowded else self.tuning.yield_s
 
 
 MACHINE = Machine()

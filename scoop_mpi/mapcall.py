@@ -23,10 +23,7 @@ from typing import Any, NamedTuple
 from . import forks
 from .frames import Called, Leaving, calls_user_code
 from .items import Lent, Uncut
-
-LIGHT_S = 0.0000003
-"""Items that take fewer seconds are sooner run than sent."""
-
+from .tuning import TUNING, Tuning
 
 _taking = threading.Lock()
 """Held while items are taken from a running chunk, by the donor or by its own runner."""
@@ -155,7 +152,7 @@ class MapCall:
     def __init__(
         self, map_id: int, owner: int, func: Callable[..., Any], inputs: Iterable[Any],
         starred: bool, *, workers: int, chunksize: int | None = None,
-        buffersize: int | None = None,
+        buffersize: int | None = None, tuning: Tuning = TUNING,
     ) -> None:
         self.id = map_id
         self.owner = owner
@@ -176,6 +173,7 @@ class MapCall:
         self.misses: dict[int, int] = {}
         """How often the chunk that starts there was sent and could not be loaded."""
         self._workers = workers
+        self._tuning = tuning
         self._chunksize = chunksize
         self._inputs: Iterator[Any] = iter(())
         read: list[Any] | range
@@ -220,7 +218,7 @@ class MapCall:
     @property
     def light(self) -> bool:
         """True if giving items away would cost more than running them."""
-        return 0.0 < self._here_s < LIGHT_S
+        return 0.0 < self._here_s < self._tuning.light_item_s
 
     def cut(self, aim_s: float, takers: int = 1, least_s: float = 0.0) -> Chunk | None:
         """Takes the next chunk off the range; None if nothing is left.
@@ -259,7 +257,7 @@ class MapCall:
             return self._chunksize
         if not self.estimate_s:
             return 1
-        fair = remaining // (2 * self._workers)
+        fair = remaining // (self._tuning.gifts_in_a_share * self._workers)
         return max(1, int(least_s / self.estimate_s), min(int(aim_s / self.estimate_s), fair))
 
     def deliver(

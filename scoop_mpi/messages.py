@@ -5,7 +5,7 @@ ignores them and never unpickles one; plain values of results need no such care.
 ``codec`` turns a message into bytes.
 
 A worker that wants work says REQUEST, a worker that has work to give away says
-OFFER, the broker answers with GRANT. TASKS, CHUNK and RESULTS then go straight
+OFFER, the broker answers with GRANT. TASKS, ITEMS and RESULTS then go straight
 from worker to worker. Shared constants are agreed upon with the broker, which also
 spreads them (``registry``). The names REQUEST, TASKS, RESULTS, VARIABLE and SHUTDOWN are
 those of SCOOP's manual (section 2.5.4; TASK and REPLY there).
@@ -74,7 +74,7 @@ class Tasks(NamedTuple):
     epoch: int = 0
 
 
-class Chunk(NamedTuple):
+class Items(NamedTuple):
     """``length`` consecutive items, from ``start`` on, of one ``map`` call.
 
     ``function`` is the pickled callable, ``payload`` the pickled list of arguments
@@ -114,29 +114,36 @@ class Results(NamedTuple):
     epoch: int = 0
 
 
-class Rejected(NamedTuple):
-    """The receiver of TASKS or CHUNK could not unpickle it; nothing was run.
-
-    To the owner. ``missing``: keys of definitions that the receiver lacks; or ``module``
-    and ``name``, a global that it could not find; neither: it cannot be rebuilt, for that
-    ``reason``.
-    """
-
-    ids: tuple[int, ...]
-    start: int
-    length: int
-    missing: tuple[bytes, ...]
-    module: str
-    name: str
-    reason: str
-
-
 class Lacking(NamedTuple):
-    """To whoever gave it work: the sender does not have these definitions, or this name."""
+    """What a rank has not: definitions (their keys), or a global, ``name`` of ``module``.
+
+    Also sent by itself, to whoever gave it work: the sender does not have these.
+    """
 
     keys: tuple[bytes, ...]
     module: str
     name: str
+
+
+class RejectedTasks(NamedTuple):
+    """The receiver of TASKS could not unpickle them; nothing was run.
+
+    To the owner. If nothing was ``lacking`` they cannot be rebuilt there, for that ``reason``.
+    """
+
+    ids: tuple[int, ...]
+    lacking: Lacking
+    reason: str
+
+
+class RejectedItems(NamedTuple):
+    """The receiver of ITEMS could not unpickle them. The rest as in :class:`RejectedTasks`."""
+
+    map_id: int
+    start: int
+    length: int
+    lacking: Lacking
+    reason: str
 
 
 class Constant(NamedTuple):
@@ -285,10 +292,13 @@ class Leave(NamedTuple):
 
 
 Message = Union[
-    Request, Offer, Grant, Tasks, Chunk, Results, Rejected, Lacking,
+    Request, Offer, Grant, Tasks, Items, Results, RejectedTasks, RejectedItems, Lacking,
     Define, Defined, Variable, Lookup, Found, Undefine, Forget, Forgotten, Undefined,
     Failure, Left, Finished, Drain, Drained, Shutdown, Goodbye, Leave,
 ]
+
+Sends = list[tuple[int, Message]]
+"""What a state machine wants sent: (to which rank, what), in that order."""
 
 KINDS: tuple[type[Message], ...] = get_args(Message)
 """All message types; a type's position is its number on the wire (the MPI tag)."""

@@ -5,8 +5,8 @@ The broker never unpickles a constant. It keeps one because it is the one rank t
 never inside user code: whoever asks gets an answer, however busy the others are.
 
 Spreading. A small constant goes from the broker to every worker. A large one goes down
-a tree: the broker sends it to the first of ``FANOUT`` parts of the workers, each of
-these hands it on to parts of its own part. The worker that defined it sends it once.
+a tree: the broker sends it to the first of each of ``Tuning.constant_fanout`` parts of the
+workers, which forward it to parts of their own part. The worker that defined it sends it once.
 
 Freeing. A name is free again when every worker has said that it dropped its copy, and
 that none is on its way to it. So no old value can be seen after a new one.
@@ -18,16 +18,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .messages import (
-    Constant, Define, Defined, Forget, Forgotten, Found, Lookup, Message, Undefine, Undefined,
-    Variable,
+    Constant, Define, Defined, Forget, Forgotten, Found, Lookup, Message, Sends, Undefine,
+    Undefined, Variable,
 )
-
-SMALL = 1 << 16
-"""Bytes up to which constants are sent to everybody directly."""
-FANOUT = 2
-"""Workers to whom each worker hands on a large constant."""
-
-Sends = list[tuple[int, Message]]
+from .tuning import TUNING, Tuning
 
 
 class _Entry(NamedTuple):
@@ -49,10 +43,10 @@ def size_of(constant: Constant) -> int:
     return len(constant.pickled) + sum(len(one.pickled) for one in constant.definitions)
 
 
-def hand_on(message: Variable) -> Sends:
-    """What the receiver of a VARIABLE sends: its route, cut into ``FANOUT`` parts."""
+def forward(message: Variable, fanout: int) -> Sends:
+    """What the receiver of a VARIABLE sends: its route, cut into ``fanout`` parts."""
     route = message.route
-    step = max(1, -(-len(route) // FANOUT))
+    step = max(1, -(-len(route) // fanout))
     parts = [route[at:at + step] for at in range(0, len(route), step)]
     return [(part[0], message._replace(route=part[1:])) for part in parts]
 
@@ -60,8 +54,9 @@ def hand_on(message: Variable) -> Sends:
 class Registry:
     """The constants of a pool of ``workers`` (their ranks)."""
 
-    def __init__(self, workers: Sequence[int]) -> None:
+    def __init__(self, workers: Sequence[int], tuning: Tuning = TUNING) -> None:
         self._workers = workers
+        self._tuning = tuning
         self._entries: dict[str, _Entry] = {}
         self._leaving: dict[str, _Leaving] = {}
         self._serial = 0
@@ -95,17 +90,17 @@ class Registry:
             self._entries[constant.name] = entry
         others = tuple(worker for worker in self._workers if worker != source)
         news = Variable(self._serial, epoch, constants, (), self._epoch)
-        if sum(map(size_of, constants)) <= SMALL:
+        if sum(map(size_of, constants)) <= self._tuning.small_constant:
             sends: Sends = [(worker, news) for worker in others]
         else:
-            sends = hand_on(news._replace(route=others))
+            sends = forward(news._replace(route=others), self._tuning.constant_fanout)
         return [(source, Defined(ticket, self._serial, epoch, "", self._epoch)), *sends]
 
     def _look_up(self, message: Lookup) -> Found:
         entry = self._entries.get(message.name)
         if entry is None:
             return Found(message.ticket, -1, 0, (), self._epoch)
-        here = message.urgent or entry.size <= SMALL
+        here = message.urgent or entry.size <= self._tuning.small_constant
         constants = (entry.constant,) if here else ()
         return Found(message.ticket, entry.size, entry.serial, constants, self._epoch)
 

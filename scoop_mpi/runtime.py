@@ -2,7 +2,7 @@
 
 The donor thread. A rank inside user code makes no progress in MPI: it would hand out
 no work and its large sends would stall. So while, and only while, the thread that
-runs tasks has not looked at the network for ``DONOR_NAP_S``, a second thread does it
+runs tasks has not looked at the network for ``Tuning.donor_nap_s``, a second thread does it
 in its place. Code that holds the GIL for long blocks both.
 
 Endpoint and ``machine`` are passed in, so that whole jobs run in simulations.
@@ -30,24 +30,17 @@ from .errors import INTERRUPTED, TIMED_OUT, ForkError
 from .future import CANCELLED, Future
 from .launch.world import has_rank_above
 from .log import logger
-from .machine import MACHINE, SLEEP_MAX_S, Machine, report, spin_time
+from .machine import MACHINE, Machine, report
 from .messages import BROKER, Failure, Finished, Goodbye, Left
 from .names import Names
-from .scheduler import Idler as SchedulerIdler
+from .loop import Idler as SchedulerIdler
 from .scheduler import Scheduler
 from .signals import guard
 from .streams import flush_output, put_back_unusable
 from .transport.endpoint import Alone, Endpoint, ProcessEndpoint
+from .tuning import TUNING, Tuning
 from .uncaught import exit_code_of
 
-DONOR_NAP_S = 0.006
-"""Seconds of silence after which the donor thread takes over."""
-DONOR_NAP_MAX_S = 0.01
-"""The same, when no message has come for a while."""
-DONOR_NAP_TRANSFER_S = 0.0002
-"""The same, while a large message is on its way: it moves on at each look only."""
-BROKER_SLEEP_MAX_S = 0.01
-"""Longest sleep of the broker, whom others wait for: half a per cent of a core."""
 STOP_S = 2.0
 """Seconds that ranks inside tasks get to stop, after a failure, before the job is aborted."""
 LEFT_S = 5.0
@@ -62,7 +55,7 @@ class Idler:
     def __init__(self, endpoint: ProcessEndpoint, machine: Machine = MACHINE) -> None:
         self._endpoint = endpoint
         self._machine = machine
-        self.spin_s = spin_time(endpoint if endpoint.all_can_ring else None)
+        self.spin_s = machine.spin_time(endpoint if endpoint.all_can_ring else None)
         self.has_mail: Callable[[], bool] | None = None
         """Asked before each sleep: is there something to do after all?"""
         self.busy = machine.event()
@@ -110,18 +103,19 @@ class Donor:
             self._abort(1)
 
     def _watch(self) -> None:
-        trader = self._scheduler.trader
-        nap_s = DONOR_NAP_S
-        exchanges = received = -1
+        exchange, tuning = self._scheduler.exchange, self._machine.tuning
+        nap_s = tuning.donor_nap_s
+        looks = received = -1
         while not self._stopping:
-            if trader.exchanges == exchanges:
+            if exchange.looks == looks:
                 self._scheduler.donate()
             # Nobody writes to a program that computes by itself: look less often.
-            quiet = trader.received == received
-            nap_s = min(nap_s * 1.5, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S
-            if trader.transferring():
-                nap_s = DONOR_NAP_TRANSFER_S
-            exchanges, received = trader.exchanges, trader.received
+            quiet = exchange.received == received
+            longer_s = min(nap_s * tuning.donor_nap_growth, tuning.donor_nap_max_s)
+            nap_s = longer_s if quiet else tuning.donor_nap_s
+            if exchange.transferring():
+                nap_s = tuning.donor_nap_transfer_s
+            looks, received = exchange.looks, exchange.received
             self._machine.sleep(nap_s)
             self._idler.busy.wait()
 
@@ -141,20 +135,21 @@ class Worker:
         self._endpoint = endpoint
         self._machine = machine
         self._idler = Idler(endpoint, machine)
-        self.scheduler = make_scheduler(endpoint, codec, self._idler, clock=machine.clock)
+        self.scheduler = make_scheduler(
+            endpoint, codec, self._idler, clock=machine.clock, tuning=machine.tuning)
         self._idler.has_mail = self._has_mail
         self._donor: Donor | None = None
 
     def _has_mail(self) -> bool:
-        trader = self.scheduler.trader
-        with trader.exchanging:  # the donor thread may be at it
-            return trader.has_due() or self._endpoint.has_mail()
+        exchange = self.scheduler.exchange
+        with exchange.lock:  # the donor thread may be at it
+            return exchange.has_due() or self._endpoint.has_mail()
 
     def start(self) -> None:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
         self.scheduler.expect_errors()
-        if self.scheduler.trader.peers and self._endpoint.two_threads:
+        if self.scheduler.exchange.peers and self._endpoint.two_threads:
             self._donor = Donor(
                 self.scheduler, self._idler, self._endpoint.abort, self._machine)
 
@@ -165,16 +160,16 @@ class Worker:
             The exit code of the job.
         """
         if message is not None:
-            self.scheduler.trader.tell(BROKER, message)
+            self.scheduler.exchange.send([(BROKER, message)])
         exit_code = self.scheduler.serve()
         if (failure := late_failure(self.scheduler.ended_by)) is not None:
-            self.scheduler.trader.tell(BROKER, failure)
+            self.scheduler.exchange.send([(BROKER, failure)])
             exit_code = self.scheduler.await_shutdown()
         if self._donor is not None:
             self._donor.stop()
         self.scheduler.close()
         logger.debug("created %d tasks and maps, received %d messages",
-                     self.scheduler.created, self.scheduler.trader.received)
+                     self.scheduler.created, self.scheduler.exchange.received)
         context.install(None)
         context.on_first_use(start_alone)
         self._leave()
@@ -187,21 +182,21 @@ class Worker:
         """
         flush_output()
         put_back_unusable()
-        trader = self.scheduler.trader
+        exchange = self.scheduler.exchange
         began = self._machine.clock()
         said = False
-        while not trader.may_leave:
-            trader.discard()
+        while not exchange.may_leave:
+            exchange.discard()
             self._endpoint.progress()
             if not said and not self._endpoint.transferring():
                 said = True
-                trader.tell(BROKER, Goodbye())
+                exchange.send([(BROKER, Goodbye())])
             self._machine.pause(self._machine.clock() - began, endpoint=self._endpoint)
 
 
 def make_scheduler(
     endpoint: Endpoint, codec: Codec, idler: SchedulerIdler, alone: bool = False,
-    clock: Callable[[], float] = MACHINE.clock,
+    clock: Callable[[], float] = MACHINE.clock, tuning: Tuning = TUNING,
 ) -> Scheduler:
     """The scheduler that the job's settings ask for."""
     job = context.job()
@@ -209,8 +204,8 @@ def make_scheduler(
         # Imported here: every rank pays for imports, few need this one.
         from .instruments import InstrumentedScheduler
 
-        return InstrumentedScheduler(endpoint, codec, clock, idler, alone, job=job)
-    return Scheduler(endpoint, codec, clock, idler, alone)
+        return InstrumentedScheduler(endpoint, codec, clock, idler, alone, tuning, job=job)
+    return Scheduler(endpoint, codec, clock, idler, alone, tuning)
 
 
 def run_broker(
@@ -221,7 +216,7 @@ def run_broker(
     Args:
         timeout_s: seconds after which the job fails, wherever it is; None: no limit.
     """
-    broker = Broker(endpoint.size)
+    broker = Broker(endpoint.size, machine.tuning)
     silent_since = machine.clock()
     end_by = None if timeout_s is None else silent_since + timeout_s
     stop_by = left_by = None
@@ -237,7 +232,8 @@ def run_broker(
             endpoint.progress()
             deadlines = [at - now for at in (end_by, stop_by, left_by) if at is not None]
             machine.pause(
-                now - silent_since, min(deadlines, default=None), BROKER_SLEEP_MAX_S, endpoint)
+                now - silent_since, min(deadlines, default=None),
+                machine.tuning.broker_sleep_max_s, endpoint)
         if end_by is not None and now > end_by:
             end_by = None
             for dest, message in broker.handle(BROKER, _timed_out(timeout_s)):
@@ -313,7 +309,7 @@ class _NoPause:
     spin_s = 0.0
 
     def pause(self, waited_s: float, limit_s: float | None) -> None:
-        time.sleep(max(0.0, min(limit_s or 0.0, SLEEP_MAX_S)))  # a signal may have come
+        time.sleep(max(0.0, min(limit_s or 0.0, TUNING.sleep_max_s)))  # a signal may have come
 
     def resume(self) -> None:
         pass
@@ -322,7 +318,7 @@ class _NoPause:
         pass
 
 
-def start_alone(names: Names | None = None) -> Scheduler:
+def start_alone(names: Names | None = None, tuning: Tuning = TUNING) -> Scheduler:
     """A scheduler for this process only; what was submitted still runs at exit.
 
     Args:
@@ -331,7 +327,8 @@ def start_alone(names: Names | None = None) -> Scheduler:
     if names is None:
         names = Names()
         names.due = True
-    return _until_exit(make_scheduler(Alone(), Codec(names), _NoPause(), alone=True))
+    return _until_exit(make_scheduler(
+        Alone(), Codec(names, tuning), _NoPause(), alone=True, tuning=tuning))
 
 
 def _until_exit(scheduler: Scheduler) -> Scheduler:
@@ -400,12 +397,12 @@ class _ChildScheduler(Scheduler):
 
 def _inherit(parents: Scheduler) -> Callable[[], Scheduler]:
     """What makes the scheduler of a forked child; called at the fork, as its parent's goes."""
-    return partial(_start_in_child, parents.created, parents.trader.constants)
+    return partial(_start_in_child, parents.created, parents.constants)
 
 
 def _start_in_child(inherited: int, constants: Constants) -> Scheduler:
     scheduler = _ChildScheduler(inherited)
-    scheduler.trader.constants.inherit(constants)
+    scheduler.constants.inherit(constants)
     return _until_exit(scheduler)
 
 

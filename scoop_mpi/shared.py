@@ -29,11 +29,6 @@ __all__ = ["NotPicklableError", "SharedElementEncapsulation", "delConst", "eleme
 elements: dict[tuple[str, str], dict[str, Any]]
 """The constants that are known here: {who defined them: {name: value}} (a copy)."""
 
-TRANSFER_PATIENCE_S = 0.05
-"""Seconds that a large constant may be on its way before it is asked for."""
-BYTES_PER_S = 1e8
-"""The slowest network to be patient with."""
-
 
 def setConst(**kwargs: Any) -> None:
     """Defines constants for all workers; other tasks run while it waits for the broker.
@@ -55,7 +50,7 @@ def setConst(**kwargs: Any) -> None:
     if not kwargs:
         return
     scheduler = context.current()
-    constants = tuple(scheduler.trader.pack_constant(*item) for item in kwargs.items())
+    constants = tuple(scheduler.pack_constant(*item) for item in kwargs.items())
     answer = scheduler.consult(lambda ticket: Define(ticket, constants))
     assert isinstance(answer, Defined)
     if answer.taken:
@@ -82,7 +77,7 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
     Source: SCOOP's manual.
     """
     scheduler = context.current()
-    constants = scheduler.trader.constants
+    constants = scheduler.constants
     if name in constants:
         return constants.value(name)
     deadline = None
@@ -114,7 +109,7 @@ def delConst(name: str) -> None:
 
 def _arrives(scheduler: Scheduler, name: str) -> bool:
     """True when the constant is here; False if nobody has defined it."""
-    constants = scheduler.trader.constants
+    constants = scheduler.constants
     urgent = False
     while name not in constants:
         answer = scheduler.consult(lambda ticket: Lookup(ticket, name, urgent))
@@ -125,7 +120,8 @@ def _arrives(scheduler: Scheduler, name: str) -> bool:
             return False
         if answer.constants:
             continue  # it came, and was freed at once
-        patience_s = TRANSFER_PATIENCE_S + answer.size / BYTES_PER_S
+        tuning = scheduler.tuning
+        patience_s = tuning.constant_patience_s + answer.size / tuning.constant_bytes_per_s
         deadline = scheduler.clock() + patience_s
         while name not in constants and scheduler.clock() < deadline:
             _await(scheduler, name, deadline)
@@ -135,7 +131,7 @@ def _arrives(scheduler: Scheduler, name: str) -> bool:
 
 def _await(scheduler: Scheduler, name: str, deadline: float | None) -> None:
     """Returns when the constant is there, or at ``deadline``, if no task runs then."""
-    constants = scheduler.trader.constants
+    constants = scheduler.constants
     parked = scheduler.parked()
     constants.expect(name, parked.wake)
     try:
@@ -146,7 +142,7 @@ def _await(scheduler: Scheduler, name: str, deadline: float | None) -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "elements":
-        constants = context.current().trader.constants
+        constants = context.current().constants
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for constant in constants.names():
             owner = constants.owner(constant)
@@ -206,7 +202,7 @@ def _share(element: Any) -> str:
     """The name of the constant that an object has become; the same at every call."""
     # The object is kept, so that no other one can get its id().
     _, name = _encapsulated.get(id(element), (None, ""))
-    if name not in context.current().trader.constants:  # new, or freed by now
+    if name not in context.current().constants:  # new, or freed by now
         name = f"{worker_name(context.current().rank)[0]}:{next(_number)}"
         setConst(**{name: element})
         _encapsulated[id(element)] = element, name

@@ -40,7 +40,7 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import getcurrent
 
@@ -48,11 +48,10 @@ from . import context, forks
 from .context import here
 from .frames import PROGRAM, Called, Scope, Stack, calls_user_code, look_at
 from .log import logger
+from .switchboard import Parked, Switchboard
 
 if TYPE_CHECKING:
     from greenlet import greenlet
-
-    from .scheduler import Parked, Scheduler
 
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -66,6 +65,24 @@ AGAIN_S = 0.001
 """Seconds after which a signal that was noted is sent again, at first ..."""
 AGAIN_MAX_S = 0.02
 """... and at most."""
+
+
+class Struck(Protocol):
+    """What signals interrupt: a scheduler."""
+
+    board: Switchboard
+
+    def program_is_over(self) -> bool:
+        """Has the program run here?"""
+
+    def expect_errors(self) -> None:
+        """A handler may raise exceptions for the calling greenlet from now on."""
+
+    def interrupt(self, parked: Parked, error: BaseException, at_once: bool) -> None:
+        """Raises ``error`` where a greenlet waits."""
+
+    def rouse(self) -> None:
+        """Ends a pause that is going on."""
 
 
 class Place(Enum):
@@ -105,14 +122,14 @@ class Guarded:
         """The system's call."""
         return self._guard.struck(self, number, frame)
 
-    def find(self, scheduler: Scheduler, stack: Stack | None) -> tuple[Place, Parked | None]:
+    def find(self, scheduler: Struck, stack: Stack | None) -> tuple[Place, Parked | None]:
         """Where the owner is, and its wait if it does not run.
 
         Args:
             stack: what runs; None: nothing does.
         """
-        owner = scheduler.main if self.owner is None else self.owner
-        parked = scheduler.asleep.get(owner)
+        owner = scheduler.board.main if self.owner is None else self.owner
+        parked = scheduler.board.asleep.get(owner)
         if self.scope is PROGRAM and scheduler.program_is_over():
             return Place.WAITING if parked else Place.OVER, parked
         if parked is not None:
@@ -126,7 +143,7 @@ class Guarded:
             return (Place.HERE if parked is None else Place.WAITING), parked
         return (Place.BENEATH_CALLBACK if stack.in_callback else Place.BENEATH), parked
 
-    def bearer(self, scheduler: Scheduler, stack: Stack | None) -> tuple[Place, Parked | None]:
+    def bearer(self, scheduler: Struck, stack: Stack | None) -> tuple[Place, Parked | None]:
         """As :meth:`find`, for the newest owner of this handler that is not over."""
         one: Guarded | None = self
         while one is not None and one.handler is self.handler:
@@ -137,13 +154,13 @@ class Guarded:
         return Place.OVER, None
 
 
-def scopes_of(scheduler: Scheduler, owner: greenlet, stack: Stack) -> list[Scope]:
+def scopes_of(scheduler: Struck, owner: greenlet, stack: Stack) -> list[Scope]:
     """The scopes of a stack, but for those that a forked child has inherited.
 
     Without a launcher, and in a child, the program has no frame of ours.
     """
     scopes = [scope for scope in stack.scopes if scope not in forks.stack]
-    if owner is scheduler.main and not context.job().running:
+    if owner is scheduler.board.main and not context.job().running:
         scopes.append(PROGRAM)
     return scopes
 
@@ -247,7 +264,7 @@ class Guard:
             return self._call(guarded.handler, number, frame)
         return self._end_wait(guarded, scheduler, number, frame, stack)
 
-    def strike_idle(self, scheduler: Scheduler) -> None:
+    def strike_idle(self, scheduler: Struck) -> None:
         """Nothing runs: ends the waits that signals are meant for which were noted."""
         for number in list(self.noted):
             guarded = self._getsignal(number)
@@ -262,7 +279,7 @@ class Guard:
                 self._end_wait(guarded, scheduler, number, sys._getframe(), None)
 
     def _end_wait(
-        self, guarded: Guarded, scheduler: Scheduler, number: int, frame: FrameType | None,
+        self, guarded: Guarded, scheduler: Struck, number: int, frame: FrameType | None,
         stack: Stack | None,
     ) -> None:
         """Calls the handler; what it raises ends the wait of its owner."""
@@ -303,7 +320,7 @@ class Guard:
         noted_at = self.noted.get(number)
         return noted_at is not None and time.monotonic() - noted_at > PATIENCE_S
 
-    def _note(self, number: int, scheduler: Scheduler) -> None:
+    def _note(self, number: int, scheduler: Struck) -> None:
         """The signal cannot be dealt with now: it comes again."""
         now = time.monotonic()
         age_s = now - self.noted.setdefault(number, now)

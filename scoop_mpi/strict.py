@@ -18,7 +18,7 @@ from .definitions import Found
 from .frames import Called, calls_user_code
 from .future import name_of
 from .log import logger
-from .parcels import result_not_picklable, why_not_picklable
+from .diagnosis import result_not_picklable, why_not_picklable
 from .usercode import attempt
 
 _reported: set[tuple[str, object]] = set()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scoop_mpi import machine, runtime
 from scoop_mpi.messages import Message
+from scoop_mpi.tuning import TUNING
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Costs:
     loads_s: float = 1.0e-6
     loads_byte_s: float = 7e-9
     look_s: float = 2.2e-6
-    """``Scheduler.look`` and ``Trader.exchange``, besides the messages."""
+    """``Scheduler.look`` and ``Exchange.exchange``, besides the messages."""
     trade_s: float = 6.0e-6
     """What a worker does about each message besides: what to cut, whom to wake."""
     task_s: float = 3.0e-6
@@ -62,9 +62,9 @@ class Idling:
     ``bell_s``: seconds in which a message wakes a rank on its own node (``transport.doorbell``).
     """
 
-    yield_s: float = machine.YIELD_S
-    worker_sleep_s: float = machine.SLEEP_MAX_S
-    broker_sleep_s: float = runtime.BROKER_SLEEP_MAX_S
+    yield_s: float = TUNING.yield_s
+    worker_sleep_s: float = TUNING.sleep_max_s
+    broker_sleep_s: float = TUNING.broker_sleep_max_s
     bell_s: float = 50e-6
     node: int = 64
     """Ranks on one node."""

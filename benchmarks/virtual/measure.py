@@ -11,8 +11,8 @@ from typing import Any
 
 from scoop_mpi.broker import Broker
 from scoop_mpi.codec import Codec
-from scoop_mpi.messages import Chunk, Grant, Message, Offer, Request, Results
-from scoop_mpi.parcels import Outcome, Parcels
+from scoop_mpi.messages import Grant, Items, Message, Offer, Request, Results
+from scoop_mpi.outcomes import ItemsOutcome, Outcomes
 from scoop_mpi.scheduler import Scheduler
 
 from .costs import Costs
@@ -143,19 +143,19 @@ def _owner_s(workers: int = 32, rounds: int = 100) -> float:
     call = scheduler.open_map(_same, iter(range(workers * (rounds + 2))), False, None, None)
     call.learn(0.01)
     endpoint.arrived.append((0, Grant(tuple(range(2, 2 + workers)))))
-    parcels = Parcels(Codec(), 2)
+    outcomes = Outcomes(Codec(), 2)
     times = []
     for _ in range(rounds):
         now += 1.0
         began = time.process_time()
         scheduler.look()
         times.append((time.process_time() - began) / workers)
-        given = [(dest, one) for dest, one in endpoint.sent if isinstance(one, Chunk)]
+        given = [(dest, one) for dest, one in endpoint.sent if isinstance(one, Items)]
         endpoint.sent.clear()
         for dest, chunk in given:
             values = list(range(chunk.start, chunk.start + chunk.length))
-            record = parcels.record(
-                Outcome(chunk.map_id, chunk.start, 0.01, values, None, chunk.length))
-            endpoint.arrived.append((dest, parcels.pack_results([], [record])))
+            record = outcomes.record(ItemsOutcome(
+                chunk.map_id, chunk.start, chunk.length, 0.01, values, None))
+            endpoint.arrived.append((dest, outcomes.pack([], [record])))
             endpoint.arrived.append((dest, Request((dest,))))
     return median(times)

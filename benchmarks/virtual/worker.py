@@ -16,8 +16,8 @@ from scoop_mpi import context
 from scoop_mpi.codec import Codec
 from scoop_mpi.definitions import Found
 from scoop_mpi.messages import BROKER, ROOT, Definition, Finished, Goodbye, Message
-from scoop_mpi.runtime import DONOR_NAP_MAX_S, DONOR_NAP_S
 from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.tuning import TUNING
 
 from .rank import AHEAD_S, NEVER, Rank
 
@@ -65,7 +65,7 @@ class Worker(Rank):
         self._donor: greenlet | None = None
         """The donor thread, while it does its round."""
         self._donor_at = 0.0  # its next wake
-        self._nap_s = DONOR_NAP_S
+        self._nap_s = TUNING.donor_nap_s
         self._seen = (-1, -1)  # exchanges and received at its last wake
         self._fresh = False  # it has not looked since the thread of tasks ran
         self._cause = NEVER  # the arrival for which its round is planned
@@ -194,7 +194,7 @@ class Worker(Rank):
 
     def _counts(self) -> tuple[int, int]:
         assert self.scheduler is not None
-        return self.scheduler.trader.exchanges, self.scheduler.trader.received
+        return self.scheduler.exchange.looks, self.scheduler.exchange.received
 
     def _plan(self) -> None:
         """Schedules the end of the computation, or the donor thread's next round in it.
@@ -209,10 +209,11 @@ class Worker(Rank):
         self._cause = NEVER
         while at < last:
             quiet = counts[1] == seen[1]
-            nap_s = min(1.5 * nap_s, DONOR_NAP_MAX_S) if quiet else DONOR_NAP_S
+            longer_s = min(TUNING.donor_nap_growth * nap_s, TUNING.donor_nap_max_s)
+            nap_s = longer_s if quiet else TUNING.donor_nap_s
             if counts[0] == seen[0] and (self._fresh or arrival <= at) and at >= self.now:
                 if arrival <= at:
-                    nap_s, self._cause = DONOR_NAP_S, arrival
+                    nap_s, self._cause = TUNING.donor_nap_s, arrival
                 self._planned = at, nap_s, counts
                 self.pool.schedule(self, at + self.pool.costs.gil_s)
                 return

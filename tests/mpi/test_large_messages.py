@@ -18,7 +18,7 @@ def echo(data):
     return os.getpid(), data, hashlib.sha256(data).hexdigest()
 
 def use_blocks(limit):
-    context.current().trader._endpoint._count_max = limit
+    context.current().exchange._endpoint._count_max = limit
     time.sleep(0.1)
     return os.getpid()
 

@@ -18,18 +18,18 @@ from scoop_mpi import context, futures, shared
 
 def watch():
     '''Once on each rank: switches threads all the time, and counts who exchanges.'''
-    trader = context.current().trader
-    if not hasattr(trader, "exchanges_of"):
+    one = context.current().exchange
+    if not hasattr(one, "exchanges_of"):
         sys.setswitchinterval(1e-6)
-        trader.exchanges_of = counts = Counter()
-        exchange = trader.exchange
+        one.exchanges_of = counts = Counter()
+        exchange = one.exchange
 
         def counted(*args, **kwargs):
             counts[threading.current_thread().name] += 1
             return exchange(*args, **kwargs)
 
-        trader.exchange = counted
-    return context.current().rank, dict(trader.exchanges_of)
+        one.exchange = counted
+    return context.current().rank, dict(one.exchanges_of)
 
 
 def compute(seconds):

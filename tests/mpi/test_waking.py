@@ -23,7 +23,7 @@ def where():
 def can_ring(seconds):
     time.sleep(seconds)
     scheduler = context.current()
-    return scheduler.rank, scheduler.trader._endpoint.all_can_ring
+    return scheduler.rank, scheduler.exchange._endpoint.all_can_ring
 
 if __name__ == "__main__":
     print("can ring", sorted(set(futures.map(can_ring, [0.02] * {20 * WORKERS}))))

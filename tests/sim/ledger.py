@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 from scoop_mpi.codec import unpack
 from scoop_mpi.future import ForeignTask
 from scoop_mpi.mapcall import Chunk, MapCall
-from scoop_mpi.messages import Chunk as ChunkMessage
-from scoop_mpi.messages import Message, Rejected, Results, Tasks
-from scoop_mpi.parcels import Outcome
+from scoop_mpi.messages import Items, Message, RejectedItems, RejectedTasks, Results, Tasks
+from scoop_mpi.outcomes import Fields, Outcome, TaskOutcome
 from scoop_mpi.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def check_places(simulation: Simulation) -> None:
     Until the job ends: then work is dropped.
     """
     schedulers = [place.scheduler for place in simulation.ranks if place.scheduler is not None]
-    if any(one.trader.shutdown is not None for one in schedulers):
+    if any(one.is_stopping() for one in schedulers):
         return
     tasks: Counter[tuple[int, int]] = Counter()
     items: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -81,10 +80,10 @@ def check_places(simulation: Simulation) -> None:
         else:
             items.setdefault((owner, kind), []).append((start, stop))
     for owner in schedulers:
-        for id_ in owner.trader.sent:
+        for id_ in owner.exchange.ledger.sent:
             found = tasks[owner.rank, id_]
             assert found == 1, f"task {id_} of rank {owner.rank} is in {found} places"
-        for call in owner.trader.maps.values():
+        for call in owner.exchange.ledger.maps.values():
             _check_items(call, items.get((owner.rank, call.id), []))
 
 
@@ -115,34 +114,40 @@ def _all_places(simulation: Simulation) -> Iterator[Interval]:
 def _at(scheduler: Scheduler) -> Iterator[Interval]:
     """All of others' work, and outcomes, that a rank holds; and its own chunks."""
     assert isinstance(scheduler, SimulatedScheduler)
-    trader, backlog, rank = scheduler.trader, scheduler.backlog, scheduler.rank
-    for work in [*backlog.foreign, *scheduler.running_now, *trader._finished, *backlog.chunks]:
+    exchange, backlog, rank = scheduler.exchange, scheduler.backlog, scheduler.rank
+    ledger, reports = exchange.ledger, exchange.reports
+    for work in [*backlog.foreign, *scheduler.running_now, *reports.finished, *backlog.chunks]:
         if isinstance(work, Chunk):
             yield work.owner, work.map_id, work.start, work.stop
         else:
             yield work.owner, TASK, work.number, work.number + 1
-    for owner, record in trader._records:
-        yield from _in_records(owner, [record.fields])
-    for owner, outcome in trader._unsendable:
+    for owner, record in reports.records:
+        yield from _in_records(owner, *([record.fields], []) if record.of_task
+                               else ([], [record.fields]))
+    for owner, outcome in exchange.trader.refused:
         yield _of_outcome(owner, outcome)
-    for outcome in trader._arrived:
+    for outcome in ledger.arrived:
         yield _of_outcome(rank, outcome)
-    for id_, _ in trader._arrived_values:
+    for id_, _ in ledger.arrived_values:
         yield rank, TASK, id_, id_ + 1
-    for _, message in [*trader._inbox, *trader._early]:
+    for _, message in [*exchange.inbox, *exchange.early]:
         yield from _in_message(rank, message)
 
 
 def _of_outcome(owner: int, outcome: Outcome) -> Interval:
-    if outcome.start < 0:
-        return owner, TASK, outcome.id, outcome.id + 1
-    length = outcome.length if outcome.error is not None else len(outcome.value)
-    return owner, outcome.id, outcome.start, outcome.start + length
+    if isinstance(outcome, TaskOutcome):
+        return owner, TASK, outcome.number, outcome.number + 1
+    length = outcome.length if outcome.error is not None else len(outcome.values)
+    return owner, outcome.map_id, outcome.start, outcome.start + length
 
 
-def _in_records(owner: int, records: Iterable[tuple[Any, ...]]) -> Iterator[Interval]:
-    for id_, start, _, length, *_ in records:
-        yield (owner, TASK, id_, id_ + 1) if start < 0 else (owner, id_, start, start + length)
+def _in_records(
+    owner: int, tasks: Iterable[Fields], items: Iterable[Fields]
+) -> Iterator[Interval]:
+    for number, *_ in tasks:
+        yield owner, TASK, number, number + 1
+    for map_id, start, length, *_ in items:
+        yield owner, map_id, start, start + length
 
 
 def _in_message(dest: int, message: Message) -> Iterator[Interval]:
@@ -150,18 +155,19 @@ def _in_message(dest: int, message: Message) -> Iterator[Interval]:
         case Tasks():
             for id_ in message.ids:
                 yield message.owner, TASK, id_, id_ + 1
-        case ChunkMessage():
+        case Items():
             yield (message.owner, message.map_id, message.start,
                    message.start + message.length)
         case Results():
             for id_ in message.ids:
                 yield dest, TASK, id_, id_ + 1
-            yield from _in_records(dest, pickle.loads(message.records) if message.records else [])
-        case Rejected() if message.start < 0:
+            if message.records:
+                yield from _in_records(dest, *pickle.loads(message.records))
+        case RejectedTasks():
             for id_ in message.ids:
                 yield dest, TASK, id_, id_ + 1
-        case Rejected():
-            yield dest, message.ids[0], message.start, message.start + message.length
+        case RejectedItems():
+            yield dest, message.map_id, message.start, message.start + message.length
 
 
 @lru_cache(maxsize=1024)

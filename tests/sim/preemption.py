@@ -26,9 +26,11 @@ from unittest import mock
 import scoop_mpi
 from scoop_mpi import codec
 
-MODULES = ("attributes", "backlog", "changes", "codec", "completion", "constants", "definitions",
-           "estimates", "future", "futures", "items", "joins", "mapcall", "names", "parcels",
-           "rank", "rebuild", "registry", "runtime", "scheduler", "shared", "trader", "usercode")
+MODULES = ("attributes", "backlog", "cadence", "changes", "codec", "completion", "constants",
+           "definitions", "diagnosis", "enquiries", "estimates", "exchange", "future", "futures",
+           "items", "joins", "ledger", "loop", "mapcall", "names", "outcomes", "parcels",
+           "patience", "rank", "rebuild", "registry", "reports", "runtime", "scheduler", "shared",
+           "sizes", "switchboard", "trader", "turns", "usercode")
 """All that runs on two threads, or on the one that the other may interrupt."""
 NAME = "__point__"
 

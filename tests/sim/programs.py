@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, NamedTuple
-from unittest import mock
 
 from hypothesis import strategies as st
 
-from scoop_mpi import backlog, definitions, futures, shared
+from scoop_mpi import futures, shared
 from scoop_mpi.errors import NotPicklableError
+from scoop_mpi.tuning import TUNING
 from simulation import Simulation
 
 _simulation: Simulation | None = None
@@ -452,10 +452,11 @@ def simulate(workers: int, seed: int, tree: Node, **settings: Any) -> Simulation
     """Runs a random program; checks its result and that it was run once."""
     _optional.clear()
     _forbidden.clear()
-    few = {} if seed % 2 else {"KEPT_BYTES": seed % 3000, "BELIEVED_BYTES": seed % 7000}
-    turns = mock.patch.object(backlog, "TURN_AFTER", (1, 5, 100)[seed % 3])
-    with turns, mock.patch.multiple(definitions, **few) if few else nullcontext():
-        simulation = play(workers, lambda: run_node(tree), seed, **settings)
+    tuning = replace(settings.pop("tuning", TUNING), turn_after=(1, 5, 100)[seed % 3])
+    if not seed % 2:
+        tuning = replace(tuning, definitions_kept_bytes=seed % 3000,
+                         definitions_believed_bytes=seed % 7000)
+    simulation = play(workers, lambda: run_node(tree), seed, tuning=tuning, **settings)
     assert simulation.result == value_of(tree)
     run = set(simulation.executed)
     missing = {node.number for node in nodes(tree)} - _optional - _forbidden - run

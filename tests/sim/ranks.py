@@ -109,6 +109,7 @@ class SimulatedMachine(Machine):
     """The machine of one rank."""
 
     def __init__(self, simulation: Simulation, place: Rank) -> None:
+        super().__init__(simulation.tuning)
         self.clock = simulation.clock
         self.event = partial(Event, simulation)  # type: ignore[assignment]
         self._simulation = simulation
@@ -216,7 +217,8 @@ class Rank:
             self.endpoint, self.simulation.timeout_s, self.machine)
 
     def run_worker(self) -> None:
-        self.worker = runtime.Worker(self.endpoint, Codec(), self.machine)
+        self.worker = runtime.Worker(
+            self.endpoint, Codec(tuning=self.simulation.tuning), self.machine)
         join = rank._run_root if self.rank == ROOT else rank._join
         self.exit_code = self.worker.finish(join(self, self.worker))  # type: ignore[arg-type]
         assert not self.endpoint.transferring(), "left before a large message was received"

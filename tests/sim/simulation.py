@@ -28,6 +28,7 @@ from scoop_mpi import context, rank, runtime, scheduler
 from scoop_mpi.messages import BROKER, ROOT, Failure, Left
 from scoop_mpi.program import Ending
 from scoop_mpi.transport.memory import Network
+from scoop_mpi.tuning import TUNING, Tuning
 
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
@@ -62,7 +63,9 @@ class Simulation:
         self, workers: int, seed: int, *, tick_s: float | None = None,
         switching: float | None = None, timeout_s: float | None = None,
         troubles: Mapping[int, Failure | Left] | None = None, in_order: bool = False,
+        tuning: Tuning = TUNING,
     ) -> None:
+        self.tuning = tuning
         self.network = Network(workers + 1, seed)
         self.random = chance = self.network.random
         self.tick_s = tick_s or 10 ** chance.uniform(-6, -3)
@@ -154,7 +157,7 @@ class Simulation:
         place = self.ranks[number]
         if len(place.threads) > 1 and not place.threads[1].over:
             assert place.scheduler is not None
-            assert place.scheduler.trader.exchanging.owner is self.current  # type: ignore
+            assert place.scheduler.exchange.lock.owner is self.current  # type: ignore
 
     def run_program(self) -> Ending:
         """The program, on the root."""
@@ -210,7 +213,7 @@ class Simulation:
         assert code is not None
         if self.ranks[BROKER].exit_code == 0:
             for place in self.ranks[ROOT:]:
-                assert not place.scheduler.trader.unfinished()
+                assert not place.scheduler.exchange.unfinished()
         for place in self.ranks:
             assert not place.endpoint.transferring(), "a message is in flight for ever"
         return code
@@ -298,14 +301,15 @@ class Simulation:
         for place in self.ranks[ROOT:]:
             if place.scheduler is None:
                 continue
-            trader, backlog = place.scheduler.trader, place.scheduler.backlog
+            exchange, backlog = place.scheduler.exchange, place.scheduler.backlog
+            trader, ledger = exchange.trader, exchange.ledger
             lines.append(
                 f"rank {place.rank}: own {len(backlog.own)} foreign {len(backlog.foreign)} "
                 f"chunks {[(c.owner, c.map_id, c.start, len(c)) for c in backlog.chunks]} "
-                f"sent {list(trader.sent)} "
-                f"maps {[(m.id, m.remaining, m.unfinished) for m in trader.maps.values()]} "
-                f"asked {trader.asked} offered {trader._offered} fed by {trader._fed_by} "
-                f"waiting {len(place.scheduler.asleep)} finished {place.finished} "
+                f"sent {list(ledger.sent)} "
+                f"maps {[(m.id, m.remaining, m.unfinished) for m in ledger.maps.values()]} "
+                f"asked {trader.asked} offered {trader.offered} fed by {trader.fed_by} "
+                f"waiting {len(place.scheduler.board.asleep)} finished {place.finished} "
                 f"in user code {place.main.in_user_code}"
             )
         return "\n".join(lines)

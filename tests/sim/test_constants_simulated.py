@@ -11,7 +11,7 @@ import itertools
 import random
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ import pytest
 
 import simulation
 from scoop_mpi import context, futures, registry, shared
+from scoop_mpi.tuning import TUNING
 from simulation import Simulation
 
 NAMES = "abc"
@@ -85,7 +86,7 @@ _history = History()
 def simulate(workers: int, seed: int, program: Any, tick_s: float | None = None) -> Any:
     """Runs ``program`` on the root of a pool."""
     global _simulation, _history
-    _simulation, _history = Simulation(workers, seed, tick_s=tick_s), History()
+    _simulation, _history = Simulation(workers, seed, tick_s=tick_s, tuning=_tuning), History()
     return _simulation.run(program)
 
 
@@ -96,12 +97,16 @@ def program_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "STEPS_AT_MOST", 50_000)
 
 
+_tuning = TUNING
+
+
 @pytest.fixture(params=["small", "large"])
 def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Constants that go straight to all workers, or down the tree."""
-    monkeypatch.setattr(shared, "TRANSFER_PATIENCE_S", SHORT_S)
+    tuning = replace(TUNING, constant_patience_s=SHORT_S)
     if request.param == "large":
-        monkeypatch.setattr(registry, "SMALL", 0)
+        tuning = replace(tuning, small_constant=0)
+    monkeypatch.setattr(sys.modules[__name__], "_tuning", tuning)
 
 
 # -- what tasks do, and how it must turn out -------------------------------
@@ -138,7 +143,7 @@ def free(name: str, life: Life) -> None:
     life.del_ended = _history.now()
     for rank in _simulation.ranks:
         if rank.scheduler is not None:
-            assert rank.scheduler.trader.constants.value(name) != life.value
+            assert rank.scheduler.constants.value(name) != life.value
 
 
 def read(name: str, timeout: float) -> None:
@@ -160,7 +165,7 @@ def assert_has_globals(callables: Iterable[tuple[str, Value]]) -> None:
 
     All ranks have the same ``__main__`` here, so their books are looked at.
     """
-    ours = context.current().trader.constants._published
+    ours = context.current().constants._published
     for name, value in callables:
         [life] = [one for one in _history.lives[name] if one.value == value]
         published = [one for _, one in ours.get(name, ())]

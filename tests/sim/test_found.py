@@ -6,6 +6,7 @@ import pytest
 
 from programs import breathe, numbered, play, simulate, wide
 from scoop_mpi import context, futures
+from scoop_mpi.messages import ROOT
 
 
 def current_rank() -> int:
@@ -53,14 +54,14 @@ def test_a_callback_may_wait_for_a_result_of_the_same_message():
         assert play(2, program, seed).result == list(range(1, 40))
 
 
-shared: dict[int, list[int]] = {}
+shared: dict[int, list[tuple[int, int]]] = {}
 
 
 def append_and_return(n):
     """Returns an object that the next task on this rank changes."""
     breathe()
     log = shared.setdefault(current_rank(), [])
-    log.append(n)
+    log.append((current_rank(), n))
     return log
 
 
@@ -70,12 +71,12 @@ def test_results_are_sent_as_they_were_returned():
 
     def program():
         pending = [futures.submit(append_and_return, n) for n in range(60)]
-        remote = [future.running() for future in pending]
-        return remote, [future.result()[-1] for future in pending]
+        return [future.result()[-1] for future in pending]
 
-    remote, last = play(3, program).result
-    assert any(remote)
-    assert all(last[n] == n for n in range(60) if remote[n])
+    last = play(3, program).result
+    remote = [(rank, at, n) for at, (rank, n) in enumerate(last) if rank != ROOT]
+    assert remote
+    assert all(at == n for _, at, n in remote)
 
 
 @pytest.mark.parametrize("tick_s", [1e-4, 0.02])

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from programs import (
     VERBS, Unloadable, Unpicklable, breathe, numbered, play, shapes, simulate, wide,
 )
-from scoop_mpi import futures, trader
+from scoop_mpi import futures
 from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.messages import Chunk, Rejected, Tasks
+from scoop_mpi.messages import Items, RejectedItems, RejectedTasks, Tasks
+from scoop_mpi.tuning import Tuning
 from simulation import Simulation
 
 
@@ -38,7 +39,7 @@ def test_the_books_are_looked_at():
 def test_work_spreads():
     tree = numbered(wide("map", 30, 1), [0])
     simulation = simulate(4, 1, tree)
-    chunks = [entry for entry in simulation.network.log if type(entry[2]).__name__ == "Chunk"]
+    chunks = [entry for entry in simulation.network.log if type(entry[2]).__name__ == "Items"]
     assert len({dest for _, dest, _ in chunks}) >= 3
 
 
@@ -90,19 +91,16 @@ MANY = 14
 """Workers; so many that each gift is for several."""
 
 
-@pytest.fixture
-def few_gifts(monkeypatch):
-    """As if thousands of workers asked."""
-    monkeypatch.setattr(trader, "SERVED_ONE_BY_ONE", 1)
-    monkeypatch.setattr(trader, "GIFTS_AT_ONCE", 2)
+FEW_GIFTS = Tuning(served_one_by_one=1, gifts_at_once=2)
+"""As if thousands of workers asked."""
 
 
-def gifts(simulation: Simulation) -> list[tuple[int, int, Tasks | Chunk]]:
+def gifts(simulation: Simulation) -> list[tuple[int, int, Tasks | Items]]:
     """Messages with work: (sender, receiver, message)."""
-    return [entry for entry in simulation.network.log if isinstance(entry[2], (Tasks, Chunk))]
+    return [entry for entry in simulation.network.log if isinstance(entry[2], (Tasks, Items))]
 
 
-def passed_on(simulation: Simulation) -> list[tuple[int, int, Tasks | Chunk]]:
+def passed_on(simulation: Simulation) -> list[tuple[int, int, Tasks | Items]]:
     """Those of them that came from a worker who was given them for this."""
     return [entry for entry in gifts(simulation) if entry[0] != entry[2].giver]
 
@@ -116,10 +114,10 @@ def check_ways(simulation: Simulation) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_full_trees_with_gifts_for_several(verb, few_gifts):
+def test_full_trees_with_gifts_for_several(verb):
     hops = 0
     for seed in range(3):
-        simulation = simulate(MANY, seed, numbered(wide(verb, 6, 2), [0]))
+        simulation = simulate(MANY, seed, numbered(wide(verb, 6, 2), [0]), tuning=FEW_GIFTS)
         check_ways(simulation)
         hops += len(passed_on(simulation))
     # Others never have many items at a time, or give up before.
@@ -129,16 +127,16 @@ def test_full_trees_with_gifts_for_several(verb, few_gifts):
 @settings(max_examples=100, deadline=None,
           suppress_health_check=list(HealthCheck))
 @given(workers=st.integers(4, MANY), seed=st.integers(0, 2**32), shape=shapes)
-def test_random_programs_with_gifts_for_several(few_gifts, workers, seed, shape):
-    simulation = simulate(workers, seed, numbered(shape, [0]))
+def test_random_programs_with_gifts_for_several(workers, seed, shape):
+    simulation = simulate(workers, seed, numbered(shape, [0]), tuning=FEW_GIFTS)
     check_ways(simulation)
 
 
 @pytest.mark.parametrize("verb", ["submit", "map"])
-def test_gifts_are_passed_on_more_than_once(verb, few_gifts):
+def test_gifts_are_passed_on_more_than_once(verb):
     onward = set()
     for seed in range(4):
-        simulation = simulate(2 * MANY, seed, numbered(wide(verb, 80, 1), [0]))
+        simulation = simulate(2 * MANY, seed, numbered(wide(verb, 80, 1), [0]), tuning=FEW_GIFTS)
         check_ways(simulation)
         assert any(message.onward for _, _, message in gifts(simulation))
         onward.update(bool(message.onward) for _, _, message in passed_on(simulation))
@@ -149,16 +147,18 @@ def rejected_by_leaders(simulation: Simulation) -> int:
     """How many workers could not load what they should have passed on."""
     onward = {(dest, message.ids if isinstance(message, Tasks) else (message.map_id,))
               for _, dest, message in gifts(simulation) if message.onward}
-    return sum((source, message.ids) in onward for source, _, message in simulation.network.log
-               if isinstance(message, Rejected))
+    return sum(
+        (source, message.ids if isinstance(message, RejectedTasks) else (message.map_id,)) in onward
+        for source, _, message in simulation.network.log
+        if isinstance(message, (RejectedTasks, RejectedItems)))
 
 
-def test_work_that_its_first_receiver_cannot_load(few_gifts):
+def test_work_that_its_first_receiver_cannot_load():
     """The others came with it in vain: they get work by themselves."""
     leaders = 0
     for seed in range(20):
         arguments = [*range(3), Unloadable(), *range(20)] * 3
-        simulation = play(MANY, lambda: outcomes_of(arguments), seed)
+        simulation = play(MANY, lambda: outcomes_of(arguments), seed, tuning=FEW_GIFTS)
         check_ways(simulation)
         for argument, kind in zip(arguments, simulation.result):
             allowed = {int} if type(argument) is int else {Unloadable, NotPicklableError}
@@ -167,7 +167,7 @@ def test_work_that_its_first_receiver_cannot_load(few_gifts):
     assert leaders
 
 
-def test_items_that_their_first_receiver_cannot_load(few_gifts):
+def test_items_that_their_first_receiver_cannot_load():
     def program():
         results = []
         try:
@@ -179,7 +179,7 @@ def test_items_that_their_first_receiver_cannot_load(few_gifts):
 
     leaders = 0
     for seed in range(20):
-        simulation = play(MANY, program, seed)
+        simulation = play(MANY, program, seed, tuning=FEW_GIFTS)
         results = simulation.result
         assert len(results) in (60, 121)  # 121: its owner has run that item itself
         assert results[:60] == list(range(60))
@@ -188,7 +188,7 @@ def test_items_that_their_first_receiver_cannot_load(few_gifts):
 
 
 @pytest.mark.parametrize("verb", ["map", "submit"])
-def test_functions_by_value_are_passed_on(verb, few_gifts):
+def test_functions_by_value_are_passed_on(verb):
     """Each worker that passes such a function on sends its definition with it."""
     def program():
         more = 1000
@@ -202,7 +202,7 @@ def test_functions_by_value_are_passed_on(verb, few_gifts):
 
     defined = 0
     for seed in range(5):
-        simulation = play(MANY, program, seed)
+        simulation = play(MANY, program, seed, tuning=FEW_GIFTS)
         assert simulation.result == list(range(1000, 1200))
         check_ways(simulation)
         defined += sum(bool(message.definitions) for _, _, message in passed_on(simulation))

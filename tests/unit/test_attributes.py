@@ -15,7 +15,7 @@ from scoop_mpi.attributes import CallbackType, StopWatch
 from scoop_mpi.codec import Codec
 from scoop_mpi.future import CANCELLED, PENDING, RUNNING, SENT, ForeignTask, Future, State
 from scoop_mpi.job import Job, Settings, worker_name
-from scoop_mpi.messages import Rejected
+from scoop_mpi.messages import Lacking, RejectedTasks
 from scoop_mpi.transport.endpoint import Alone
 
 pytestmark = pytest.mark.usefixtures("scheduler")
@@ -153,7 +153,7 @@ def test_the_parent_of_what_a_callback_creates():
 def test_the_parent_on_another_worker(scheduler):
     made = []
     task = ForeignTask(7, 3, lambda: made.append(futures.submit(abs, 1)), (), None)
-    scheduler.trader.report_task = lambda task: None  # there is nobody to report to
+    scheduler.exchange.reports.add_task = lambda task: None  # there is nobody to report to
     scheduler.backlog.foreign.append(task)
     assert futures.submit(abs, -1).result(timeout=60) == 1
     while not made:
@@ -192,7 +192,7 @@ def test_children_do_not_keep_what_their_ancestors_returned():
 def numbers_of_its_own(scheduler):
     """Children are told by their parent's number: not those of other tests here."""
     scheduler.created = next(MILLIONS)
-    scheduler.backlog.note_turn(scheduler.created)  # they have all begun
+    scheduler.backlog.note_begun(scheduler.created)  # they have all begun
 
 
 @pytest.mark.usefixtures("numbers_of_its_own")
@@ -681,9 +681,9 @@ def test_universal_callbacks_of_a_task_that_nobody_could_rebuild(scheduler):
     called = universal_and_standard(future)
     scheduler.claim(future)
     future.state = SENT
-    scheduler.trader.sent[future.number] = future
-    rejected = Rejected((future.number,), -1, 0, (), "", "", "could not be rebuilt")
-    scheduler.trader._endpoint._answers.append((2, rejected))
+    scheduler.exchange.ledger.sent[future.number] = future
+    rejected = RejectedTasks((future.number,), Lacking((), "", ""), "could not be rebuilt")
+    scheduler.exchange._endpoint._answers.append((2, rejected))
     scheduler.look()
     assert isinstance(future.exceptionValue, NotPicklableError)
     assert called == ["universal", "standard"]

@@ -5,14 +5,20 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import BUNDLE_MAX, GIFT_COST_S, GIFT_S, LISTED_MIN, TURN_AFTER, Backlog
+from scoop_mpi.backlog import LISTED_MIN, Backlog
 from scoop_mpi.future import FINISHED, RUNNING, ForeignTask, Future
-from scoop_mpi.mapcall import LIGHT_S, Chunk, MapCall
+from scoop_mpi.mapcall import Chunk, MapCall
+from scoop_mpi.sizes import Sizes
+from scoop_mpi.tuning import TUNING
+
+
+def make_backlog(workers):
+    return Backlog(Sizes(TUNING, workers), TUNING)
 
 
 @pytest.fixture
 def backlog():
-    return Backlog(workers=4)
+    return make_backlog(workers=4)
 
 
 def add_own(backlog, count, func=abs, first=1, parent=None):
@@ -88,7 +94,7 @@ def test_pieces_are_counted_together(backlog):
 
 def test_a_map_that_waits_for_inputs_is_no_work(backlog):
     call = add_map(backlog, 5, buffersize=1)
-    call.cut(GIFT_S)
+    call.cut(TUNING.piece_s)
     assert not backlog
     assert backlog.take() is None
     call.read_more(1)
@@ -124,19 +130,18 @@ def test_the_newest_map_runs_first(backlog):
 # -- turns -----------------------------------------------------------------
 
 
-def has_turn(backlog, created, begun):
-    """At a look, when of ``created`` own tasks and so many other pieces some have begun."""
-    backlog.pieces = begun - created + len(backlog.own)
+def has_turn(backlog, begun):
+    """At a look, when so many pieces have begun."""
     if begun >= backlog.turn_at:
-        backlog.note_turn(created)
+        backlog.note_begun(begun)
     return backlog.turn
 
 
 def test_the_oldest_has_its_turn_after_so_many_others(backlog):
     tasks = add_own(backlog, 5)
-    assert not has_turn(backlog, 5, TURN_AFTER - 1)
+    assert not has_turn(backlog, TUNING.turn_after - 1)
     assert backlog.take() is tasks[4]
-    assert has_turn(backlog, 5, TURN_AFTER)
+    assert has_turn(backlog, TUNING.turn_after)
     assert backlog.take() is tasks[0]
     assert backlog.take() is tasks[3]
 
@@ -149,8 +154,8 @@ def test_each_kind_has_its_turn(backlog):
     calls[0].id, calls[1].id = 21, 22
     begun, taken = 0, []
     for _ in range(8):
-        begun += TURN_AFTER
-        assert has_turn(backlog, 20, begun)
+        begun += TUNING.turn_after
+        assert has_turn(backlog, begun)
         taken.append(backlog.take())
         if isinstance(taken[-1], Chunk):
             taken[-1].elapsed_s = 1.0  # it has run
@@ -166,33 +171,33 @@ def test_whoever_is_not_done_delays_the_next_turn(backlog):
     tasks = add_own(backlog, 5)
     begun = 0
     for unfinished in range(3):
-        begun += TURN_AFTER * (1 + unfinished)
-        assert not has_turn(backlog, 5, begun - 1)
-        assert has_turn(backlog, 5, begun)
+        begun += TUNING.turn_after * (1 + unfinished)
+        assert not has_turn(backlog, begun - 1)
+        assert has_turn(backlog, begun)
         backlog.take().state = RUNNING
     tasks[0].state = tasks[1].state = FINISHED
-    assert has_turn(backlog, 5, begun + 2 * TURN_AFTER)
+    assert has_turn(backlog, begun + 2 * TUNING.turn_after)
 
 
 def test_turns_of_what_is_gone_delay_nobody(backlog):
     add_chunk(backlog, 1)
-    assert has_turn(backlog, 0, TURN_AFTER)
+    assert has_turn(backlog, TUNING.turn_after)
     backlog.take()
     add_foreign(backlog, 2)
-    assert has_turn(backlog, 0, 2 * TURN_AFTER)
+    assert has_turn(backlog, 2 * TUNING.turn_after)
 
 
 def test_without_work_nobody_has_been_passed_over(backlog):
-    assert not has_turn(backlog, 0, 10 * TURN_AFTER)
+    assert not has_turn(backlog, 10 * TUNING.turn_after)
     add_own(backlog, 1)
-    assert not has_turn(backlog, 1, 11 * TURN_AFTER - 1)
-    assert has_turn(backlog, 1, 11 * TURN_AFTER)
+    assert not has_turn(backlog, 11 * TUNING.turn_after - 1)
+    assert has_turn(backlog, 11 * TUNING.turn_after)
 
 
 @pytest.mark.parametrize("add", [add_own, add_foreign])
 def test_whose_turn_it_is_may_be_given_away(backlog, add):
     add(backlog, 1)
-    assert has_turn(backlog, 1, TURN_AFTER)
+    assert has_turn(backlog, TUNING.turn_after)
     assert backlog.give() is not None
     assert backlog.take() is None
     tasks = add_own(backlog, 2, first=7)
@@ -248,7 +253,7 @@ def test_unmeasured_tasks_are_given_one_by_one(backlog):
 
 def test_bundles_aim_at_a_time(backlog):
     add_own(backlog, 1000)
-    backlog.estimates.learn(abs, GIFT_S / 20)
+    backlog.estimates.learn(abs, TUNING.piece_s / 20)
     assert [task.number for task in backlog.give()] == list(range(1, 21))
 
 
@@ -261,7 +266,7 @@ def test_a_bundle_is_no_more_than_a_fair_share(backlog):
 def test_a_bundle_has_a_largest_size(backlog):
     add_own(backlog, 100_000)
     backlog.estimates.learn(abs, 1e-9)
-    assert len(backlog.give()) == BUNDLE_MAX
+    assert len(backlog.give()) == TUNING.bundle_max
 
 
 def test_slow_tasks_are_given_one_by_one(backlog):
@@ -280,7 +285,7 @@ def test_bundles_give_everything_once(backlog):
 def test_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 100)
     backlog.estimates.learn(abs, 1e-9)
-    backlog.alone[3] = 0
+    backlog.singly[3] = 0
     bundles = list(iter(backlog.give, None))
     assert [tasks[2]] in bundles
     assert sorted(task.number for bundle in bundles for task in bundle) == list(range(1, 101))
@@ -297,20 +302,20 @@ def test_a_bundle_of_others_has_one_owner(backlog):
 
 
 def test_a_short_chunk_is_given_whole(backlog):
-    chunk = add_chunk(backlog, 10, GIFT_S / 100)
+    chunk = add_chunk(backlog, 10, TUNING.piece_s / 100)
     assert backlog.give() is chunk
     assert not backlog
 
 
 def test_half_of_a_long_chunk_is_given(backlog):
-    add_chunk(backlog, 10, GIFT_S)
+    add_chunk(backlog, 10, TUNING.piece_s)
     given, kept = backlog.give(), backlog.take()
     assert (given.start, given.stop, kept.start, kept.stop) == (0, 5, 5, 10)
     assert not backlog
 
 
 def test_a_long_single_item_is_given(backlog):
-    add_chunk(backlog, 1, 100 * GIFT_S)
+    add_chunk(backlog, 1, 100 * TUNING.piece_s)
     assert backlog.give().stop == 1
     assert not backlog
 
@@ -325,20 +330,19 @@ def test_the_oldest_map_is_given_first(backlog):
 
 
 @pytest.mark.parametrize("workers, aim_s", [
-    (1, GIFT_S), (4, GIFT_S), (5000, 5000 * GIFT_COST_S),
+    (1, TUNING.piece_s), (4, TUNING.piece_s), (5000, 5000 * TUNING.gift_cost_s),
 ])
 def test_gifts_grow_with_the_pool(workers, aim_s):
-    backlog = Backlog(workers)
-    assert backlog.gift_s == pytest.approx(aim_s)
+    backlog = make_backlog(workers)
     backlog.estimates.learn(abs, aim_s / 20.5)
     add_own(backlog, 100 * workers)
     assert len(backlog.give()) == 20
 
 
 def test_the_items_of_a_map_are_given_by_the_same_measure():
-    backlog = Backlog(300)
+    backlog = make_backlog(300)
     call = MapCall(5, 1, abs, range(100_000), False, workers=300)
-    call.learn(backlog.gift_s / 20.5)
+    call.learn(Sizes(TUNING, 300).gift_s / 20.5)
     backlog.maps.append(call)
     assert len(backlog.give()) == 20
 
@@ -358,7 +362,7 @@ def test_unmeasured_tasks_for_several_are_one_for_each(backlog, takers):
 @pytest.mark.parametrize("takers", [1, 2, 5])
 def test_bundles_for_several_are_so_many_times_as_large(backlog, takers):
     add_own(backlog, 1000)
-    backlog.estimates.learn(abs, GIFT_S / 20)
+    backlog.estimates.learn(abs, TUNING.piece_s / 20)
     assert [task.number for task in backlog.give(takers)] == list(range(1, 20 * takers + 1))
 
 
@@ -374,13 +378,13 @@ def test_no_bundle_is_more_than_there_is(backlog):
 def test_items_for_several(backlog, takers):
     call = add_map(backlog, 1000, chunksize=None)
     assert len(backlog.give(takers)) == takers
-    call.learn(GIFT_S / 20)
+    call.learn(TUNING.piece_s / 20)
     assert len(backlog.give(takers)) == 20 * takers
 
 
 @pytest.mark.parametrize("takers, given, kept", [(1, 6, 6), (2, 8, 4), (3, 9, 3), (11, 11, 1)])
 def test_takers_and_giver_get_equal_shares_of_a_chunk(backlog, takers, given, kept):
-    chunk = add_chunk(backlog, 12, GIFT_S)
+    chunk = add_chunk(backlog, 12, TUNING.piece_s)
     chunk.start = 100
     gift = backlog.give(takers)
     assert (gift.start, len(gift)) == (100, given)
@@ -389,13 +393,13 @@ def test_takers_and_giver_get_equal_shares_of_a_chunk(backlog, takers, given, ke
 
 
 def test_a_short_chunk_is_divided_among_several(backlog):
-    add_chunk(backlog, 12, GIFT_S / 1000)
+    add_chunk(backlog, 12, TUNING.piece_s / 1000)
     assert len(backlog.give(2)) == 8
 
 
 @pytest.mark.parametrize("takers", [1, 3])
 def test_a_single_item_is_given_to_one_of_several(backlog, takers):
-    add_chunk(backlog, 1, 100 * GIFT_S)
+    add_chunk(backlog, 1, 100 * TUNING.piece_s)
     assert backlog.give(takers).args() == [0]
     assert not backlog
 
@@ -404,15 +408,15 @@ def test_a_single_item_is_given_to_one_of_several(backlog, takers):
 
 
 def make_light(call):
-    call.learn_here(LIGHT_S / 2)
+    call.learn_here(TUNING.light_item_s / 2)
     assert call.light
 
 
 def test_light_items_are_kept(backlog):
     call = add_map(backlog, 100)
     make_light(call)
-    assert not backlog.more_than(0, thrifty=True)
-    assert backlog.give(thrifty=True) is None
+    assert not backlog.more_than(0, without_light=True)
+    assert backlog.give(without_light=True) is None
     assert call.remaining == 100
     assert backlog.more_than(99)
     assert backlog.give().map_id == call.id
@@ -423,9 +427,9 @@ def test_all_but_light_items_is_given(backlog):
     light.id, heavy.id = 21, 22
     make_light(light)
     [task] = add_own(backlog, 1)
-    assert backlog.more_than(2, thrifty=True)
-    assert not backlog.more_than(3, thrifty=True)
-    given = [backlog.give(thrifty=True) for _ in range(4)]
+    assert backlog.more_than(2, without_light=True)
+    assert not backlog.more_than(3, without_light=True)
+    given = [backlog.give(without_light=True) for _ in range(4)]
     assert [chunk.map_id for chunk in given[:2]] == [22, 22]
     assert given[2:] == [[task], None]
     assert backlog.give().map_id == 21
@@ -455,7 +459,7 @@ def test_a_bundle_of_own_tasks_has_one_parent(backlog):
 def test_a_bundle_ends_before_a_task_that_must_travel_alone(backlog):
     tasks = add_own(backlog, 40)
     backlog.estimates.learn(abs, 1e-9)
-    backlog.alone[3] = 0
+    backlog.singly[3] = 0
     assert backlog.give(2) == tasks[:2]
     assert backlog.give(2) == [tasks[2]]
     assert backlog.give(2) == tasks[3:11]
@@ -533,7 +537,7 @@ def test_no_work_is_lost_or_doubled_between_two_threads(backlog, many_switches):
     add_own(backlog, 5000)
     add_foreign(backlog, *[2] * 5000)
     add_map(backlog, 5000)
-    backlog.estimates.learn(abs, GIFT_S / 5)
+    backlog.estimates.learn(abs, TUNING.piece_s / 5)
     given, taken = [], []
     both = threading.Barrier(2)
 

@@ -4,7 +4,8 @@ import pytest
 
 from scoop_mpi.broker import Broker, BrokerState
 from scoop_mpi.messages import (
-    Chunk, Drain, Drained, Failure, Finished, Goodbye, Grant, Leave, Left, Offer, Rejected, Request,
+    Drain, Drained, Failure, Finished, Goodbye, Grant, Items, Leave, Left, Offer, RejectedItems,
+    RejectedTasks, Request,
     Results, Shutdown, Tasks,
 )
 
@@ -328,7 +329,7 @@ def test_a_goodbye_said_twice():
 
 
 @pytest.mark.parametrize("kind", [
-    Grant, Shutdown, Leave, Drain, Results, Tasks, Chunk, Rejected,
+    Grant, Shutdown, Leave, Drain, Results, Tasks, Items, RejectedTasks, RejectedItems,
 ], ids=lambda kind: kind.__name__)
 def test_messages_that_are_not_for_the_broker(kind):
     with pytest.raises(AssertionError, match="not a message for the broker"):

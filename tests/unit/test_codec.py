@@ -12,10 +12,10 @@ import types
 import pytest
 from apart import send
 
-from scoop_mpi import definitions as definitions_module
 from scoop_mpi import messages
 from scoop_mpi.codec import Codec, MissingDefinition, pack, unpack
 from scoop_mpi.names import PROGRAM_MODULE, MissingName, Names
+from scoop_mpi.tuning import Tuning
 
 PROGRAM = """
 class Shared:
@@ -433,10 +433,9 @@ def test_what_comes_with_a_message_need_not_be_kept():
     assert Codec().loads(data, found.values())() == 1
 
 
-def test_old_definitions_are_let_go(monkeypatch):
-    sender, receiver = Codec(), Codec()
+def test_old_definitions_are_let_go():
     functions = {number: make(number) for number in (1, 2, 3)}
-    keep_two(monkeypatch, sender, functions[1])
+    sender, receiver = that_keep_two(functions[1])
     for function in functions.values():
         send(function, sender, receiver)
     with pytest.raises(MissingDefinition):
@@ -444,10 +443,9 @@ def test_old_definitions_are_let_go(monkeypatch):
     assert receiver.loads(dump(sender, functions[3])[0])() == 3
 
 
-def test_the_least_recently_used_definition_goes_first(monkeypatch):
-    sender, receiver = Codec(), Codec()
+def test_the_least_recently_used_definition_goes_first():
     functions = {number: make(number) for number in (1, 2, 3)}
-    keep_two(monkeypatch, sender, functions[1])
+    sender, receiver = that_keep_two(functions[1])
     for number in (1, 2, 1, 3):
         send(functions[number], sender, receiver)
     assert receiver.loads(dump(sender, functions[1])[0])() == 1
@@ -455,26 +453,27 @@ def test_the_least_recently_used_definition_goes_first(monkeypatch):
         receiver.loads(dump(sender, functions[2])[0])
 
 
-def keep_two(monkeypatch, codec, function):
-    """From now on there is room for two definitions of that size."""
-    [definition] = dump(codec, function)[1].values()
+def that_keep_two(function):
+    """Two ranks with room for two definitions of that size."""
+    [definition] = dump(Codec(), function)[1].values()
     size = len(definition.pickled)
-    monkeypatch.setattr(definitions_module, "KEPT_BYTES", 2 * size + size // 2)
+    tuning = Tuning(definitions_kept_bytes=2 * size + size // 2)
+    return Codec(tuning=tuning), Codec(tuning=tuning)
 
 
-def test_what_is_still_in_use_is_not_lost(monkeypatch):
-    sender, receiver = Codec(), Codec()
+def test_what_is_still_in_use_is_not_lost():
     functions = [make(number) for number in range(4)]
-    keep_two(monkeypatch, sender, functions[0])
+    sender, receiver = that_keep_two(functions[0])
     in_use = send(functions[0], sender, receiver)
     for function in functions[1:]:
         send(function, sender, receiver)
     assert receiver.loads(dump(sender, functions[0])[0]) is in_use
 
 
-def test_a_message_with_more_definitions_than_are_kept(monkeypatch):
-    monkeypatch.setattr(definitions_module, "KEPT_BYTES", 400)
-    received = send([make(number) for number in range(10)])
+def test_a_message_with_more_definitions_than_are_kept():
+    few = Tuning(definitions_kept_bytes=400)
+    received = send(
+        [make(number) for number in range(10)], Codec(tuning=few), Codec(tuning=few))
     assert [function() for function in received] == list(range(10))
 
 

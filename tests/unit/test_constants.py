@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -16,6 +17,7 @@ from scoop_mpi.messages import (
     Define, Defined, Forget, Forgotten, Found, Undefine, Undefined, Variable,
 )
 from scoop_mpi.parcels import Parcels
+from scoop_mpi.tuning import TUNING
 
 
 class Counted:
@@ -427,9 +429,10 @@ def test_a_set_of_numbers_that_fills_up(numbers):
 class Pool:
     """The real table and the real workers' sides; any message may be the next to arrive."""
 
-    def __init__(self, workers, data):
+    def __init__(self, workers, data, small):
         self.workers = range(1, workers + 1)
-        self.registry = registry.Registry(self.workers)
+        self.registry = registry.Registry(
+            self.workers, replace(TUNING, small_constant=small))
         self.sides = {worker: Constants(Codec()) for worker in self.workers}
         self.in_flight = []
         self.data = data
@@ -481,13 +484,13 @@ class Pool:
             self.take(dest, message)
 
     def take(self, rank, message):
-        """As ``Trader`` does it."""
+        """As ``Exchange`` does it."""
         side = self.sides[rank]
         gone = []
         match message:
             case Variable():
                 self.received[rank].append(message.serial)
-                for to, part in registry.hand_on(message):
+                for to, part in registry.forward(message, TUNING.constant_fanout):
                     self.send(rank, to, part)
                 gone = side.arrive(message)
             case Defined():
@@ -511,14 +514,13 @@ class Pool:
                 assert side.value(name) == Codec().loads(self.valid[name].pickled)
 
 
-@pytest.mark.parametrize("small", [0, registry.SMALL])
+@pytest.mark.parametrize("small", [0, TUNING.small_constant])
 @settings(max_examples=100, deadline=None)
 @given(data=st.data(), workers=st.integers(1, 5))
 def test_any_order_of_delivery(small, data, workers):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "SMALL", small)
         patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-        pool = Pool(workers, data)
+        pool = Pool(workers, data, small)
         for _ in range(data.draw(st.integers(1, 12))):
             pool.act()
             for _ in range(data.draw(st.integers(0, 4))):

@@ -5,9 +5,9 @@ import weakref
 
 import pytest
 
-from scoop_mpi import definitions as module
 from scoop_mpi.definitions import Definitions
 from scoop_mpi.messages import Definition
+from scoop_mpi.tuning import Tuning
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_nothing_is_left_of_objects_that_have_gone(here):
     assert not here._marks and not here._objects and not here._originals and not here._newest
 
 
-def test_an_object_that_changes_for_ever_keeps_its_newest_keys(here, monkeypatch):
-    monkeypatch.setattr(module, "FORMS_KEPT", 5)
+def test_an_object_that_changes_for_ever_keeps_its_newest_keys():
+    here = Definitions(Tuning(forms_kept=5))
     thing = Thing()
     keys = [here.key_for(thing, b"%d" % form) for form in range(20)]
     assert [here.known(key) for key in keys[-6:]] == [thing] * 6
@@ -167,8 +167,8 @@ def test_functions_that_are_not_this_ranks_own(here):
 # -- what is kept ----------------------------------------------------------
 
 
-def test_the_least_recently_used_goes_first(here, monkeypatch):
-    monkeypatch.setattr(module, "KEPT_BYTES", 35)
+def test_the_least_recently_used_goes_first():
+    here = Definitions(Tuning(definitions_kept_bytes=35))
     for key in (b"a", b"b", b"c"):
         here.learn([Definition(key, bytes(10))])
     here.definition(b"a")
@@ -177,8 +177,8 @@ def test_the_least_recently_used_goes_first(here, monkeypatch):
     assert here.definition(b"b") is None
 
 
-def test_what_is_used_as_an_object_counts_as_used(here, monkeypatch):
-    monkeypatch.setattr(module, "KEPT_BYTES", 25)
+def test_what_is_used_as_an_object_counts_as_used():
+    here = Definitions(Tuning(definitions_kept_bytes=25))
     for key in (b"a", b"b"):
         bring(here, key)
     here.use(b"a")
@@ -193,16 +193,16 @@ def test_what_comes_twice_is_counted_once(here):
     assert here._kept_bytes == 10
 
 
-def test_one_that_is_larger_than_what_is_kept_stays_until_the_next(here, monkeypatch):
-    monkeypatch.setattr(module, "KEPT_BYTES", 5)
+def test_one_that_is_larger_than_what_is_kept_stays_until_the_next():
+    here = Definitions(Tuning(definitions_kept_bytes=5))
     here.learn([Definition(b"a", bytes(10))])
     assert here.definition(b"a") is not None
     here.learn([Definition(b"b", bytes(10))])
     assert (here.definition(b"a"), here._kept_bytes) == (None, 10)
 
 
-def test_what_is_dropped_but_in_use_keeps_its_meaning(here, monkeypatch):
-    monkeypatch.setattr(module, "KEPT_BYTES", 15)
+def test_what_is_dropped_but_in_use_keeps_its_meaning():
+    here = Definitions(Tuning(definitions_kept_bytes=15))
     thing = bring(here, b"a")
     bring(here, b"b")
     assert here.definition(b"a") is None
@@ -233,16 +233,16 @@ def test_what_is_lacking_is_told_again(here):
     assert [one.key for one in here.news_for(2, found(b"a", b"b"))] == [b"a"]
 
 
-def test_old_ones_are_told_again(here, monkeypatch):
-    monkeypatch.setattr(module, "BELIEVED_BYTES", 25)
+def test_old_ones_are_told_again():
+    here = Definitions(Tuning(definitions_believed_bytes=25))
     here.news_for(2, found(b"a", b"b"))
     here.news_for(2, found(b"c"))
     assert [one.key for one in here.news_for(2, found(b"c", b"b"))] == []
     assert [one.key for one in here.news_for(2, found(b"a"))] == [b"a"]
 
 
-def test_what_is_believed_stays_bounded(here, monkeypatch):
-    monkeypatch.setattr(module, "BELIEVED_BYTES", 100)
+def test_what_is_believed_stays_bounded():
+    here = Definitions(Tuning(definitions_believed_bytes=100))
     for number in range(1000):
         key = b"%d" % number
         here.news_for(2, found(key))

@@ -5,14 +5,15 @@ All of it with one worker: the only one who can run what waits.
 
 import pytest
 
-from scoop_mpi import backlog, futures, scheduler
+from scoop_mpi import context, futures, runtime
 from scoop_mpi.future import ForeignTask
 from scoop_mpi.mapcall import Chunk
-from scoop_mpi.trader import Trader
+from scoop_mpi.reports import Reports
+from scoop_mpi.tuning import TUNING, Tuning
 
-LOOK = 2 * scheduler.STRIDE_MAX
+LOOK = 2 * TUNING.tasks_per_look_max
 """Trivial tasks are counted at looks; so many may begin between two of them."""
-SOON = backlog.TURN_AFTER + LOOK
+SOON = TUNING.turn_after + LOOK
 """Newer tasks that may run between two turns, while none of those is unfinished."""
 
 pytestmark = pytest.mark.usefixtures("scheduler", "nobody_to_report_to")
@@ -21,13 +22,8 @@ pytestmark = pytest.mark.usefixtures("scheduler", "nobody_to_report_to")
 @pytest.fixture
 def nobody_to_report_to(monkeypatch):
     """Work of other ranks runs here, but there are none."""
-    monkeypatch.setattr(Trader, "report_task", lambda trader, task: None)
-    monkeypatch.setattr(Trader, "report_chunk", report_own_chunk)
-
-
-def report_own_chunk(trader, chunk, report=Trader.report_chunk):
-    if chunk.owner == trader.rank:
-        report(trader, chunk)
+    monkeypatch.setattr(Reports, "add_task", lambda reports, task: None)
+    monkeypatch.setattr(Reports, "add_chunk", lambda reports, chunk: None)
 
 
 def identity(number):
@@ -212,7 +208,7 @@ def tree(depth):
 
     def node(depth):
         here = futures.context.current()
-        sizes.append((len(here.asleep), len(here._own)))
+        sizes.append((len(here.board.asleep), len(here._own)))
         if not depth:
             return 1
         left, right = futures.submit(node, depth - 1), futures.submit(node, depth - 1)
@@ -222,14 +218,14 @@ def tree(depth):
     return leaves, *(max(column) for column in zip(*sizes))
 
 
-@pytest.mark.parametrize("stride", [1, scheduler.STRIDE_MAX])
-def test_a_tree_is_run_depth_first(monkeypatch, stride):
+@pytest.mark.parametrize("stride", [1, TUNING.tasks_per_look_max])
+def test_a_tree_is_run_depth_first(stride):
     """So many wait at a time as the tree is deep, and some more for their turns."""
-    monkeypatch.setattr(scheduler, "STRIDE_MAX", stride)
+    context.install(runtime.start_alone(tuning=Tuning(tasks_per_look_max=stride)))
     depth = 14
     leaves, waiting, unstarted = tree(depth)
     assert leaves == 2 ** depth
-    half_done = (2 * 2 ** (depth + 1) / (backlog.TURN_AFTER / 2)) ** 0.5
+    half_done = (2 * 2 ** (depth + 1) / (TUNING.turn_after / 2)) ** 0.5
     assert waiting <= depth + 1.5 * half_done
     assert unstarted <= depth + 2 * half_done
 

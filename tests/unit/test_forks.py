@@ -9,8 +9,9 @@ import threading
 
 import pytest
 
-from scoop_mpi import ForkError, context, forks, mapcall, rank
+from scoop_mpi import ForkError, context, forks, mapcall, rank, runtime
 from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.tuning import Tuning
 
 SETUP = """
 import atexit, os, sys, threading, time, warnings
@@ -205,19 +206,20 @@ done.set()
 
 
 def test_a_fork_waits_until_the_donor_thread_is_between_two_looks(scheduler, monkeypatch):
-    lock = scheduler.trader.exchanging
+    lock = scheduler.exchange.lock
     context.before_fork()
     assert not taken_by_another(lock)
     context.after_fork()
     assert taken_by_another(lock)
 
 
-def test_a_fork_does_not_wait_for_ever(scheduler, monkeypatch):
-    monkeypatch.setattr(context, "HOLD_STILL_S", 0.01)
+def test_a_fork_does_not_wait_for_ever(scheduler):
+    scheduler = runtime.start_alone(tuning=Tuning(hold_still_s=0.01))
+    context.install(scheduler)
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with scheduler.trader.exchanging:
+        with scheduler.exchange.lock:
             held.set()
             done.wait()
 
@@ -228,7 +230,7 @@ def test_a_fork_does_not_wait_for_ever(scheduler, monkeypatch):
     context.after_fork()
     done.set()
     thread.join()
-    assert taken_by_another(scheduler.trader.exchanging)
+    assert taken_by_another(scheduler.exchange.lock)
 
 
 def taken_by_another(lock):

@@ -550,12 +550,12 @@ def test_endless_map_takes_no_more_and_more_memory(scheduler, verb):
     results = verb(abs, itertools.count(), buffersize=4)
     for _ in range(1000):
         next(results)
-    [call] = scheduler.trader.maps.values()
+    [call] = scheduler.exchange.ledger.maps.values()
     assert len(call.results) <= 4
     assert len(call.arrived) <= 4
     results.close()
     scheduler.look()
-    assert not scheduler.trader.maps
+    assert not scheduler.exchange.ledger.maps
 
 
 def test_map_in_time():

@@ -7,6 +7,7 @@ import pytest
 from scoop_mpi import machine, runtime
 from scoop_mpi.machine import MACHINE
 from scoop_mpi.transport import doorbell
+from scoop_mpi.tuning import TUNING
 
 
 @pytest.fixture
@@ -20,18 +21,18 @@ def naps(monkeypatch):
 
 def test_a_short_wait_yields(naps):
     MACHINE.pause(0.0)
-    MACHINE.pause(machine.YIELD_S / 2)
+    MACHINE.pause(TUNING.yield_s / 2)
     assert naps == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("waited_s", [0.001, 0.01, 0.1, 1.0, 10.0, 1e6])
 def test_a_long_wait_sleeps_for_a_hundredth_of_it(naps, waited_s):
     MACHINE.pause(waited_s)
-    assert naps == [min(waited_s / 100, machine.SLEEP_MAX_S)]
+    assert naps == [min(waited_s / 100, TUNING.sleep_max_s)]
 
 
 @pytest.mark.parametrize("limit_s, nap_s", [
-    (0.005, 0.005), (10.0, machine.SLEEP_MAX_S), (0.0, 0.0), (-1.0, 0.0),
+    (0.005, 0.005), (10.0, TUNING.sleep_max_s), (0.0, 0.0), (-1.0, 0.0),
 ])
 def test_no_sleep_is_longer_than_its_limit(naps, limit_s, nap_s):
     MACHINE.pause(100.0, limit_s)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi.mapcall import LIGHT_S, Chunk, Failed, MapCall
+from scoop_mpi.mapcall import Chunk, Failed, MapCall
+from scoop_mpi.tuning import TUNING
 
 CHUNK_S = 0.003
 """Seconds of work to aim at in a chunk, if it matters."""
@@ -316,11 +317,11 @@ def test_a_chunk_aims_at_the_time_it_is_asked_for():
 def test_items_are_light_if_they_take_little_time_here():
     call = make_call(range(100))
     assert not call.light  # not known
-    call.learn(LIGHT_S / 100)
+    call.learn(TUNING.light_item_s / 100)
     assert not call.light  # not known here
-    call.learn_here(2 * LIGHT_S)
+    call.learn_here(2 * TUNING.light_item_s)
     assert not call.light
-    call.learn_here(LIGHT_S / 2)
+    call.learn_here(TUNING.light_item_s / 2)
     assert call.light
     assert call.cut(CHUNK_S).light
 
@@ -328,14 +329,14 @@ def test_items_are_light_if_they_take_little_time_here():
 def test_light_items_grow_heavy_step_by_step():
     """One chunk that lost its core means nothing; several do."""
     call = make_call(range(100))
-    call.learn_here(LIGHT_S / 6)
+    call.learn_here(TUNING.light_item_s / 6)
     light = []
     for _ in range(4):
         call.learn_here(1.0)
         light.append(call.light)
     assert light == [True, True, False, False]
     assert not call.cut(CHUNK_S).light
-    call.learn_here(LIGHT_S / 6)  # and are light again at once
+    call.learn_here(TUNING.light_item_s / 6)  # and are light again at once
     assert call.light
 
 

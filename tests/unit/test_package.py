@@ -182,7 +182,7 @@ def test_a_program_cannot_change_the_configuration_of_others():
 
 def test_shutdown_requested(scheduler):
     assert scoop_mpi.SHUTDOWN_REQUESTED is False
-    scheduler.trader.shutdown = Shutdown(0)
+    scheduler.exchange.shutdown = Shutdown(0)
     assert scoop_mpi.SHUTDOWN_REQUESTED is True
 
 

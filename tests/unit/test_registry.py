@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi import registry
 from scoop_mpi.messages import (
     Constant, Define, Defined, Definition, Forget, Forgotten, Found, Lookup, Offer, Undefine,
     Undefined, Variable,
 )
-from scoop_mpi.registry import FANOUT, SMALL, Registry, hand_on, size_of
+from scoop_mpi.registry import Registry, forward, size_of
+from scoop_mpi.tuning import TUNING, Tuning
+
+SMALL, FANOUT = TUNING.small_constant, TUNING.constant_fanout
 
 
 def constant(name, size=10, is_callable=False, owner=1, definitions=()):
@@ -199,7 +201,7 @@ def deliver_down(sends):
         for dest, message in sends:
             assert dest not in depth_of, f"worker {dest} got it twice"
             depth_of[dest] = level
-            parts = hand_on(message)
+            parts = forward(message, FANOUT)
             assert len(parts) <= FANOUT
             following += parts
         sends, level = following, level + 1
@@ -220,20 +222,20 @@ def test_a_large_constant_reaches_every_worker_once(data):
     assert 2 ** (max(depth_of.values(), default=1) - 1) <= len(workers)
 
 
-def test_the_end_of_a_route_hands_nothing_on():
-    assert hand_on(Variable(1, 0, (), ())) == []
+def test_the_end_of_a_route_forwards_nothing():
+    assert forward(Variable(1, 0, (), ()), FANOUT) == []
 
 
-def test_what_is_handed_on_differs_in_its_route_only():
+def test_what_is_forwarded_differs_in_its_route_only():
     message = Variable(4, 2, (constant("x"),), (5, 6, 7))
-    for _, part in hand_on(message):
+    for _, part in forward(message, FANOUT):
         assert part._replace(route=()) == message._replace(route=())
 
 
-def test_a_limit_can_be_set(monkeypatch):
+def test_a_limit_can_be_set():
     """The simulations make small constants take the way of large ones."""
-    monkeypatch.setattr(registry, "SMALL", 4)
-    one = holding("x", workers=range(1, 8))
+    one = Registry(range(1, 8), Tuning(small_constant=4))
+    one.handle(1, Define(7, (constant("x"),)))
     assert one.handle(2, Lookup(5, "x", False)) == [(2, Found(5, 10, 1, ()))]
 
 

@@ -120,7 +120,7 @@ def test_a_scheduler_alone_is_no_pool(scheduler):
     assert isinstance(scheduler, Scheduler)
     assert scheduler is context.current()
     assert scheduler.workers == 1
-    assert not scheduler.trader.peers
+    assert not scheduler.exchange.peers
 
 
 def test_the_end_runs_what_is_left(scheduler):

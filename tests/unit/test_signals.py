@@ -324,16 +324,16 @@ def test_a_quick_task_that_is_long_for_once_is_struck_after_a_while():
 
 
 def test_a_constant_that_was_interrupted_leaves_nothing(scheduler, monkeypatch):
-    ask_broker = scheduler.trader.ask_broker
+    enquiries = scheduler.exchange.enquiries
+    ask = enquiries.ask
     futures.submit(hit, signal.SIGINT)  # runs while the program waits for the answer
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(scheduler.trader, "ask_broker", lambda ticket, question, wake:
-                        ask_broker(ticket, question, lambda: None))
+        patched.setattr(enquiries, "ask", lambda wake: ask(lambda: None))
         shared.setConst(interrupted=1)
     assert futures.submit(abs, -1).result() == 1
     shared.setConst(other=2)
     assert shared.getConst("other") == 2
-    assert not scheduler.trader.questions and not scheduler.trader._answers
+    assert not enquiries and not enquiries._answers
 
 
 # -- the ends of a process -------------------------------------------------

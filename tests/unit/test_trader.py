@@ -9,38 +9,54 @@ import pytest
 
 from scoop_mpi import trader as module
 from scoop_mpi.backlog import Backlog
+from scoop_mpi.cadence import Cadence
 from scoop_mpi.codec import Codec, find_reference
 from scoop_mpi.context import here
 from scoop_mpi.errors import NotPicklableError, ThreadError
+from scoop_mpi.exchange import Exchange
 from scoop_mpi.future import PENDING, SENT, ForeignTask, Future
-from scoop_mpi.mapcall import LIGHT_S, MapCall
+from scoop_mpi.mapcall import MapCall
 from scoop_mpi.messages import (
-    BROKER, Chunk, Grant, Lacking, Offer, Rejected, Request, Results, Tasks,
+    BROKER, Grant, Items, Lacking, Offer, RejectedTasks, Request, Results, Tasks,
 )
-from scoop_mpi.parcels import Parcels
-from scoop_mpi.scheduler import DEADLINE_PATIENCE_S, POLL_PATIENCE_S, Scheduler
-from scoop_mpi.trader import (
-    HOLD_S, PREFETCH_S, RATION_MAX_S, RATION_S, SMALL_GIFT_S, WITH_RESULTS_S, Trader,
-)
+from scoop_mpi.outcomes import Outcomes
+from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.sizes import Sizes
+from scoop_mpi.trader import Terms
 from scoop_mpi.transport.memory import Network
+from scoop_mpi.tuning import TUNING, Tuning
+
+FEW_GIFTS = Tuning(served_one_by_one=1, gifts_at_once=2)
+"""As if thousands of workers asked."""
 
 
 class Pool:
-    """Traders of a pool, without any scheduler; the test is the broker."""
+    """What the workers of a pool say, without any scheduler; the test is the broker."""
 
-    def __init__(self, workers):
+    def __init__(self, workers, tuning=TUNING):
         self.network = Network(workers + 1, 0)
-        self.traders = [
-            Trader(self.network.endpoint(rank), Parcels(Codec(), rank), Backlog(workers))
-            for rank in range(1, workers + 1)
-        ]
+        self.codecs, self.backlogs, self.cadences, self.exchanges = [], [], [], []
+        for rank in range(1, workers + 1):
+            sizes = Sizes(tuning, workers)
+            self.codecs.append(Codec())
+            self.backlogs.append(Backlog(sizes, tuning))
+            self.cadences.append(Cadence(tuning, sizes, 0.0))
+            self.exchanges.append(Exchange(
+                self.network.endpoint(rank), self.codecs[-1], self.backlogs[-1],
+                self.cadences[-1], tuning))
         self.created = 0
 
     def __getitem__(self, rank):
-        return self.traders[rank - 1]
+        return self.exchanges[rank - 1]
 
     def backlog(self, rank):
-        return self[rank]._backlog
+        return self.backlogs[rank - 1]
+
+    def codec(self, rank):
+        return self.codecs[rank - 1]
+
+    def ration_s(self, rank):
+        return self.cadences[rank - 1].ration_s
 
     def submit(self, rank, count, func=abs):
         """Makes tasks on a rank."""
@@ -58,10 +74,10 @@ class Pool:
         while self.network.deliver_one() is not None:
             pass
 
-    def look(self, rank, now=1.0, share=True, **options):
+    def look(self, rank, now=1.0, gives=True, eager=True, again=False):
         """All that has been sent arrives, and a rank deals with what is for it."""
         self.deliver()
-        self[rank].exchange(now, 0, share, **options)
+        self[rank].exchange(now, Terms(eager=eager, again=again), gives)
         self[rank].take_in()
 
     def settle(self, *ranks):
@@ -79,7 +95,7 @@ class Pool:
             task = foreign.popleft()
             task.run()
             task.elapsed_s = elapsed_s
-            self[rank].report_task(task)
+            self[rank].reports.add_task(task)
 
     def sent(self, kind):
         """(sender, receiver, message) of one kind, so far."""
@@ -94,13 +110,6 @@ class Pool:
 @pytest.fixture
 def pool():
     return Pool(3)
-
-
-@pytest.fixture
-def few_gifts(monkeypatch):
-    """As if thousands of workers asked."""
-    monkeypatch.setattr(module, "SERVED_ONE_BY_ONE", 1)
-    monkeypatch.setattr(module, "GIFTS_AT_ONCE", 2)
 
 
 def feed(pool, giver, taker, count=1):
@@ -162,7 +171,7 @@ def test_results_do_not_ask_while_there_is_work(pool):
     second = pool.backlog(2).foreign.pop()
     pool.run(2)
     pool.backlog(2).foreign.append(second)
-    pool.look(2, share=False)
+    pool.look(2, gives=False)
     pool.run(2)
     pool.look(2)
     assert [results.asks for _, _, results in pool.sent(Results)] == [False, True]
@@ -184,8 +193,8 @@ def test_results_to_others_than_the_giver_do_not_ask(pool):
 
 
 @pytest.mark.parametrize("takes_s, asks", [
-    (0.0, False), (WITH_RESULTS_S / 2, False), (WITH_RESULTS_S * 2, True),
-    (PREFETCH_S / 2, True), (PREFETCH_S * 2, False),
+    (0.0, False), (TUNING.ask_with_results_s / 2, False), (TUNING.ask_with_results_s * 2, True),
+    (TUNING.ask_late_s / 2, True), (TUNING.ask_late_s * 2, False),
 ])
 def test_what_is_asked_for_ahead(pool, takes_s, asks):
     """Not while there is much to do, nor if the results can ask soon."""
@@ -197,38 +206,38 @@ def test_what_is_asked_for_ahead(pool, takes_s, asks):
 
 
 def test_rations_grow_while_gifts_turn_out_small(pool):
-    seen = [pool[1].ration_s]
+    seen = [pool.ration_s(1)]
     for _ in range(8):
         feed(pool, 1, 2)
-        pool.run(2, SMALL_GIFT_S / 2)
+        pool.run(2, TUNING.small_gift_s / 2)
         pool.look(2)
         pool.look(1)
-        seen.append(pool[1].ration_s)
-    assert seen == [min(RATION_S * 2**n, RATION_MAX_S) for n in range(9)]
-    assert seen[-1] == seen[-2] == RATION_MAX_S
+        seen.append(pool.ration_s(1))
+    assert seen == [min(TUNING.ration_s * 2**n, TUNING.ration_max_s) for n in range(9)]
+    assert seen[-1] == seen[-2] == TUNING.ration_max_s
     feed(pool, 1, 2)
-    pool.run(2, SMALL_GIFT_S)
+    pool.run(2, TUNING.small_gift_s)
     pool.look(2)
     pool.look(1)
-    assert pool[1].ration_s == RATION_S
+    assert pool.ration_s(1) == TUNING.ration_s
 
 
 def test_many_small_tasks_at_once_are_no_small_gift(pool):
     feed(pool, 1, 2, count=5)
-    pool.run(2, SMALL_GIFT_S / 4)
+    pool.run(2, TUNING.small_gift_s / 4)
     pool.look(2)
     pool.look(1)
-    assert pool[1].ration_s == RATION_S
+    assert pool.ration_s(1) == TUNING.ration_s
 
 
 @pytest.mark.parametrize("estimate_s, small", [
-    (0.0, False), (SMALL_GIFT_S / 2, True), (SMALL_GIFT_S, False),
+    (0.0, False), (TUNING.small_gift_s / 2, True), (TUNING.small_gift_s, False),
 ])
 def test_a_small_gift_is_noticed(pool, estimate_s, small):
     if estimate_s:
         pool.backlog(1).estimates.learn(abs, estimate_s)
     feed(pool, 1, 2)
-    assert pool[1].small_gift is small
+    assert pool[1].trader.small_gift is small
 
 
 # -- who asks right after a gift -------------------------------------------
@@ -242,34 +251,34 @@ def gave_to_2_and_3_asks(pool):
 
 def test_who_asks_right_after_a_gift_is_held(pool):
     gave_to_2_and_3_asks(pool)
-    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s / 2, again=True)
     assert pool.requests(1) == []
     # ... and gets the next.
     pool.submit(1, 1)
-    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s / 2, again=True)
     assert [dest for _, dest, _ in pool.sent(Tasks)] == [2, 3]
 
 
 def test_who_was_held_is_handed_on_later(pool):
     gave_to_2_and_3_asks(pool)
-    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
-    pool.look(1, 1.0 + HOLD_S * 2, hold=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s / 2, again=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s * 2, again=True)
     assert pool.requests(1) == [(BROKER, (3,))]
-    pool.look(1, 1.0 + HOLD_S * 3, hold=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s * 3, again=True)
     assert pool.requests(1) == [(BROKER, (3,))]
 
 
 def test_who_was_held_is_handed_on_once_this_rank_has_other_things_to_do(pool):
     gave_to_2_and_3_asks(pool)
-    pool.look(1, 1.0 + HOLD_S / 2, hold=True)
-    pool.look(1, 1.0 + HOLD_S / 2)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s / 2, again=True)
+    pool.look(1, 1.0 + TUNING.wait_after_gift_s / 2)
     assert pool.requests(1) == [(BROKER, (3,))]
 
 
 def test_nobody_is_held_by_whom_has_given_nothing(pool):
     pool[3].ask()
     pool.grant(1, 3)
-    pool.look(1, hold=True)
+    pool.look(1, again=True)
     assert pool.requests(1) == [(BROKER, (3,))]
 
 
@@ -278,8 +287,8 @@ def test_nobody_is_held_by_whom_has_given_nothing(pool):
 
 def light_map(pool):
     call = MapCall(pool.created + 1, 1, abs, range(1000), False, workers=3)
-    call.learn_here(LIGHT_S / 2)
-    pool[1].open_map(call)
+    call.learn_here(TUNING.light_item_s / 2)
+    pool[1].ledger.open_map(call)
     return call
 
 
@@ -287,8 +296,8 @@ def test_light_items_are_neither_offered_nor_given(pool):
     light_map(pool)
     pool[2].ask()
     pool.grant(1, 2)
-    pool.look(1, thrifty=True)
-    assert not pool.sent(Chunk)
+    pool.look(1, eager=False)
+    assert not pool.sent(Items)
     assert pool.requests(1) == [(BROKER, (2,))]
     assert not pool.sent(Offer)
     pool.look(1)
@@ -297,11 +306,11 @@ def test_light_items_are_neither_offered_nor_given(pool):
 
 def test_a_chunk_run_here_tells_if_its_items_are_light(pool):
     call = MapCall(1, 1, abs, range(1000), False, workers=3)
-    pool[1].open_map(call)
+    pool[1].ledger.open_map(call)
     chunk = call.cut(1.0)
     chunk.run(lambda: 0.0)
-    chunk.elapsed_s = LIGHT_S / 2
-    pool[1].report_chunk(chunk)
+    chunk.elapsed_s = TUNING.light_item_s / 2
+    pool[1].ledger.chunk_has_run(chunk)
     assert call.light
 
 
@@ -318,14 +327,14 @@ def test_gifts_are_for_one_each_if_few_ask():
 
 
 @pytest.mark.parametrize("asking, each", [(64, 1), (65, 5), (160, 10), (1000, 63)])
-def test_for_how_many_a_gift_is(asking, each):
-    assert module._takers_of_a_gift(asking) == each
-    assert each == 1 or -(-asking // each) <= module.GIFTS_AT_ONCE
+def test_for_how_many_a_gift_is(pool, asking, each):
+    assert pool[1].trader.takers_of_a_gift(asking) == each
+    assert each == 1 or -(-asking // each) <= TUNING.gifts_at_once
 
 
-def test_many_who_ask_share_gifts(few_gifts):
+def test_many_who_ask_share_gifts():
     """Each passes on what is for others, and all ask the giver for more."""
-    pool = Pool(8)
+    pool = Pool(8, FEW_GIFTS)
     tasks = pool.submit(1, 7)
     pool.grant(1, *range(2, 9))
     pool.look(1)
@@ -345,10 +354,10 @@ def test_many_who_ask_share_gifts(few_gifts):
     assert pool.requests(1) == [(BROKER, tuple(range(2, 9)))]
 
 
-def test_items_are_passed_on(few_gifts):
-    pool = Pool(5)
+def test_items_are_passed_on():
+    pool = Pool(5, FEW_GIFTS)
     call = MapCall(1, 1, abs, range(-9, 0), False, workers=4)
-    pool[1].open_map(call)
+    pool[1].ledger.open_map(call)
     pool.grant(1, 2, 3, 4, 5)
     pool.look(1)
     pool.settle(2, 3, 4, 5)
@@ -356,12 +365,12 @@ def test_items_are_passed_on(few_gifts):
     assert all(chunks)
     items = sorted(item for held in chunks for chunk in held for item in chunk.args())
     assert items == list(range(-9, 0))[:len(items)]
-    for _, _, chunk in pool.sent(Chunk):
+    for _, _, chunk in pool.sent(Items):
         assert (chunk.owner, chunk.giver) == (1, 1)
 
 
-def test_no_more_come_with_a_gift_than_it_has_tasks(few_gifts):
-    pool = Pool(8)
+def test_no_more_come_with_a_gift_than_it_has_tasks():
+    pool = Pool(8, FEW_GIFTS)
     pool.submit(1, 2)
     pool.grant(1, *range(2, 9))
     pool.look(1)
@@ -376,9 +385,9 @@ class Unpicklable:
         raise TypeError("not this one")
 
 
-def test_those_who_came_with_less_than_was_meant_for_them_ask_by_themselves(few_gifts):
+def test_those_who_came_with_less_than_was_meant_for_them_ask_by_themselves():
     """Two of three tasks for three workers turned out not to travel."""
-    pool = Pool(6)
+    pool = Pool(6, FEW_GIFTS)
     pool.submit(1, 1)
     for _ in range(2):
         pool.created += 1
@@ -388,7 +397,7 @@ def test_those_who_came_with_less_than_was_meant_for_them_ask_by_themselves(few_
     [(_, dest, gift)] = pool.sent(Tasks)
     assert (dest, gift.ids, gift.onward) == (2, (1,), (3, 4))
     for _ in range(2):
-        pool.look(2, share=False)
+        pool.look(2, gives=False)
     assert len(pool.backlog(2).foreign) == 1
     assert pool.requests(2) == [(BROKER, (3, 4))]
 
@@ -400,8 +409,8 @@ class Unloadable:
         return int, ("what is no number",)
 
 
-def test_those_who_came_with_what_cannot_be_loaded_ask_by_themselves(few_gifts):
-    pool = Pool(5)
+def test_those_who_came_with_what_cannot_be_loaded_ask_by_themselves():
+    pool = Pool(5, FEW_GIFTS)
     for _ in range(3):
         pool.created += 1
         task = Future(pool.created, id, (Unloadable(),), None)
@@ -410,14 +419,14 @@ def test_those_who_came_with_what_cannot_be_loaded_ask_by_themselves(few_gifts):
     pool.look(1)
     [leader, *_] = [(dest, gift) for _, dest, gift in pool.sent(Tasks) if gift.onward]
     pool.look(leader[0])
-    assert [dest for _, dest, _ in pool.sent(Rejected)] == [1]
+    assert [dest for _, dest, _ in pool.sent(RejectedTasks)] == [1]
     pool.look(leader[0])
     assert pool.requests(leader[0]) == [(BROKER, leader[1].onward)]
 
 
-def test_those_who_came_with_tasks_of_the_receiver_ask_by_themselves(few_gifts):
+def test_those_who_came_with_tasks_of_the_receiver_ask_by_themselves():
     """Own tasks come home, and are not given to those who came with them by this way."""
-    pool = Pool(4)
+    pool = Pool(4, FEW_GIFTS)
     tasks = pool.submit(1, 2)
     pool.grant(1, 2)
     pool.look(1)
@@ -428,10 +437,10 @@ def test_those_who_came_with_tasks_of_the_receiver_ask_by_themselves(few_gifts):
     pool.look(2)
     [(_, dest, gift)] = [entry for entry in pool.sent(Tasks) if entry[0] == 2]
     assert (dest, gift.onward, gift.giver, gift.owner) == (1, (3,), 2, 1)
-    pool.look(1, share=False)
+    pool.look(1, gives=False)
     assert list(pool.backlog(1).own.values()) == tasks
-    assert not pool[1].sent
-    pool.look(1, share=False)
+    assert not pool[1].ledger.sent
+    pool.look(1, gives=False)
     assert pool.requests(1) == [(BROKER, (3,))]
 
 
@@ -476,14 +485,14 @@ class Alone:
     def __init__(self):
         self.network = Network(4, 0)
         self.idler = Idler()
-        self.scheduler = Scheduler(
-            self.network.endpoint(1), Codec(), self.idler.clock, self.idler)
+        self.endpoint = self.network.endpoint(1)
+        self.scheduler = Scheduler(self.endpoint, Codec(), self.idler.clock, self.idler)
 
     def give(self):
         """Gives a task away, just now."""
         self.scheduler.submit(abs, (-1,), None)
         self.hear(BROKER, Grant((3,)))
-        self.scheduler.look(eager=True)
+        self.scheduler.look(Terms(eager=True))
         assert [dest for _, dest, message in self.network.log if type(message) is Tasks] == [3]
 
     def hear(self, source, message):
@@ -514,7 +523,7 @@ def test_a_program_that_polls_holds_those_who_ask(one):
     one.hear(2, Request((2,)))
     one.scheduler.poll()
     assert one.handed_on() == []
-    one.idler.now += 2 * HOLD_S
+    one.idler.now += 2 * TUNING.wait_after_gift_s
     one.scheduler.poll()
     assert one.handed_on() == [(2,)]
 
@@ -532,14 +541,14 @@ def wait_on(one, on_pause):
     task = one.scheduler.submit(abs, (-5,), None)
     assert one.scheduler.claim(task)
     task.state = SENT
-    one.scheduler.trader.sent[task.number] = task
+    one.scheduler.exchange.ledger.sent[task.number] = task
 
     there = ForeignTask(task.number, 1, abs, (-5,), None)
     there.run()
 
     def pause(waited_s):
         if on_pause(waited_s):
-            one.hear(2, Parcels(Codec(), 2).pack_results([there], []))
+            one.hear(2, Outcomes(Codec(), 2).pack([there], []))
 
     one.idler.on_pause = pause
     one.scheduler.wait_for(task, None)
@@ -576,7 +585,7 @@ def test_nobody_is_held_by_a_rank_that_sleeps(one, monkeypatch):
     def slow_progress():
         one.idler.now += 2 * one.idler.spin_s if seen else 0.0
 
-    monkeypatch.setattr(one.scheduler.trader._endpoint, "progress", slow_progress)
+    monkeypatch.setattr(one.endpoint, "progress", slow_progress)
     one.give()
     wait_on(one, on_pause)
     assert seen[1][0] >= one.idler.spin_s
@@ -588,28 +597,28 @@ def test_nobody_is_held_by_a_rank_that_sleeps(one, monkeypatch):
 
 def poll_for(one, seconds):
     """Polls every now and then, for so long."""
-    for _ in range(round(seconds / (POLL_PATIENCE_S / 10))):
+    for _ in range(round(seconds / (TUNING.patience_polls_s / 10))):
         one.scheduler.poll()
-        one.idler.now += POLL_PATIENCE_S / 10
+        one.idler.now += TUNING.patience_polls_s / 10
 
 
 def test_a_program_that_polls_runs_what_nobody_takes(one):
     task = one.scheduler.submit(abs, (-5,), None)
-    poll_for(one, 0.8 * POLL_PATIENCE_S)
+    poll_for(one, 0.8 * TUNING.patience_polls_s)
     assert task.value is None
-    poll_for(one, 0.5 * POLL_PATIENCE_S)
+    poll_for(one, 0.5 * TUNING.patience_polls_s)
     assert task.value == 5
 
 
 def test_a_new_task_restarts_the_patience(one):
     first = one.scheduler.submit(abs, (-5,), None)
-    poll_for(one, 1.5 * POLL_PATIENCE_S)
+    poll_for(one, 1.5 * TUNING.patience_polls_s)
     assert first.value == 5
     for _ in range(3):
         task = one.scheduler.submit(abs, (-6,), None)
-        poll_for(one, 0.8 * POLL_PATIENCE_S)
+        poll_for(one, 0.8 * TUNING.patience_polls_s)
         assert task.value is None
-        poll_for(one, 0.5 * POLL_PATIENCE_S)
+        poll_for(one, 0.5 * TUNING.patience_polls_s)
         assert task.value == 6
 
 
@@ -617,19 +626,19 @@ def test_polls_that_are_far_apart_run_what_nobody_takes(one):
     """A program may sleep between them."""
     task = one.scheduler.submit(abs, (-5,), None)
     one.scheduler.poll()
-    one.idler.now += 3 * POLL_PATIENCE_S
+    one.idler.now += 3 * TUNING.patience_polls_s
     assert task.value is None
     one.scheduler.poll()
     assert task.value == 5
 
 
 @pytest.mark.parametrize("timeout, value", [
-    (0.9 * DEADLINE_PATIENCE_S, None), (3 * DEADLINE_PATIENCE_S, 5)])
+    (0.9 * TUNING.patience_deadlines_s, None), (3 * TUNING.patience_deadlines_s, 5)])
 def test_a_wait_leaves_what_may_outlast_it_to_others_for_a_time(one, timeout, value):
     """But not for ever: all may wait so, for one another."""
     task = one.scheduler.submit(abs, (-5,), None)
 
-    one.idler.step_s = DEADLINE_PATIENCE_S / 10
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
     with contextlib.suppress(TimeoutError):
         one.scheduler.wait_for(task, timeout)
     assert task.value == value
@@ -639,34 +648,34 @@ def test_short_waits_leave_work_to_others_no_longer_than_a_long_one(one):
     """All may wait in loops with short timeouts."""
     began = one.idler.now
     task = one.scheduler.submit(abs, (-5,), None)
-    one.idler.step_s = DEADLINE_PATIENCE_S / 10
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
     while task.value is None:
         with contextlib.suppress(TimeoutError):
-            one.scheduler.wait_for(task, 0.3 * DEADLINE_PATIENCE_S)
-        assert one.idler.now - began < 2 * DEADLINE_PATIENCE_S
-    assert one.idler.now - began > DEADLINE_PATIENCE_S
+            one.scheduler.wait_for(task, 0.3 * TUNING.patience_deadlines_s)
+        assert one.idler.now - began < 2 * TUNING.patience_deadlines_s
+    assert one.idler.now - began > TUNING.patience_deadlines_s
 
 
 def test_a_wait_has_all_its_patience_for_what_was_created_since(one):
-    one.idler.step_s = DEADLINE_PATIENCE_S / 10
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
     never = Future(0, abs, (), None, None)
     with contextlib.suppress(TimeoutError):
-        one.scheduler.wait_for(never, 0.9 * DEADLINE_PATIENCE_S)  # with nothing to leave
+        one.scheduler.wait_for(never, 0.9 * TUNING.patience_deadlines_s)  # with nothing to leave
     task = one.scheduler.submit(abs, (-5,), None)
     with contextlib.suppress(TimeoutError):
-        one.scheduler.wait_for(never, 0.9 * DEADLINE_PATIENCE_S)
+        one.scheduler.wait_for(never, 0.9 * TUNING.patience_deadlines_s)
     assert task.value is None
 
 
 def test_patience_wears_off_where_nobody_takes_anything(one):
     """In a tree of waits with deadlines each would have to be patient."""
     began = one.idler.now
-    one.idler.step_s = DEADLINE_PATIENCE_S / 1000
+    one.idler.step_s = TUNING.patience_deadlines_s / 1000
     for number in range(10):
         task = one.scheduler.submit(lambda: None, (), None)
         one.scheduler.backlog.estimates.learn(task.func, 10.0)
         one.scheduler.wait_for(task, 60)
-    assert one.idler.now - began < 2 * DEADLINE_PATIENCE_S
+    assert one.idler.now - began < 2 * TUNING.patience_deadlines_s
 
 
 # -- what cannot be pickled on the donor thread ----------------------------
@@ -697,7 +706,7 @@ def donate(pool, rank, picky):
     """The donor thread of a rank looks, while a task computes."""
     pool.deliver()
     picky.donating = True
-    pool[rank].exchange(1.0, 0, True, asks=False, donor=True)
+    pool[rank].exchange(1.0, Terms(eager=True, donor=True), True)
     picky.donating = False
 
 
@@ -711,7 +720,7 @@ def test_the_first_thread_sends_what_the_donor_could_not(pool, picky):
     create(pool, 1, 2, picky)
     pool.grant(1, 2)
     donate(pool, 1, picky)
-    assert pool.sent(Tasks) == [] and not pool[1].sent
+    assert pool.sent(Tasks) == [] and not pool[1].ledger.sent
     assert {task.state for task in pool.backlog(1).own.values()} == {PENDING}
     # Who asked is handed on, and asked for again when there is somebody to serve it.
     assert pool.requests(1) == [(BROKER, (2,))]
@@ -721,7 +730,7 @@ def test_the_first_thread_sends_what_the_donor_could_not(pool, picky):
     assert dest == 2 and set(gift.ids) <= {1, 2}
     pool.look(2)
     pool.run(2)
-    assert pool[2]._finished
+    assert pool[2].reports.finished
 
 
 def test_the_donor_gives_nothing_until_the_first_thread_has_looked(pool, picky):
@@ -732,7 +741,7 @@ def test_the_donor_gives_nothing_until_the_first_thread_has_looked(pool, picky):
     pool.grant(1, 2)
     donate(pool, 1, picky)
     assert pool.sent(Tasks) == []
-    pool.look(1, share=False)
+    pool.look(1, gives=False)
     del pool.backlog(1).own[1]
     pool.grant(1, 2)
     donate(pool, 1, picky)
@@ -747,8 +756,8 @@ def test_it_is_the_donor_thread_beside_light_items_too(one, picky):
     picky.donating = True
     one.scheduler.donate()
     assert [message for _, _, message in one.network.log if type(message) is Tasks] == []
-    assert task.state is PENDING and not one.scheduler.trader._unsendable
-    assert one.scheduler.trader._stays
+    assert task.state is PENDING and not one.scheduler.exchange.trader.refused
+    assert one.scheduler.exchange.trader.stays
 
 
 class Changing:
@@ -774,27 +783,27 @@ def test_what_the_first_thread_cannot_pickle_is_final(pool):
 def test_what_pickle_refuses_is_final_on_the_donor_thread(pool, mapped):
     """Else the owner would run all such tasks alone, and nobody would know why."""
     if mapped:
-        pool[1].open_map(MapCall(7, 1, abs, [threading.Lock()] * 4, False, workers=3))
+        pool[1].ledger.open_map(MapCall(7, 1, abs, [threading.Lock()] * 4, False, workers=3))
     else:
         pool.created += 1
         pool.backlog(1).own[1] = Future(1, abs, (threading.Lock(),), None)
     pool.grant(1, 2)
     donate(pool, 1, FirstThreadOnly)
-    owners, outcomes = zip(*pool[1]._unsendable)
+    owners, outcomes = zip(*pool[1].trader.refused)
     assert set(owners) == {1}
     assert {type(outcome.error) for outcome in outcomes} == {NotPicklableError}
 
 
 def test_chunks_stay_whole_when_the_donor_cannot_pickle_them(pool, picky):
     call = MapCall(7, 1, abs, [picky() for _ in range(4)], False, workers=3)
-    pool[1].open_map(call)
+    pool[1].ledger.open_map(call)
     pool.grant(1, 2)
     donate(pool, 1, picky)
-    assert pool.sent(Chunk) == []
+    assert pool.sent(Items) == []
     assert sum(map(len, pool.backlog(1).chunks)) + call_rest(call) == 4
     pool.grant(1, 2)
     pool.look(1)
-    assert [dest for _, dest, _ in pool.sent(Chunk)] == [2]
+    assert [dest for _, dest, _ in pool.sent(Items)] == [2]
 
 
 def call_rest(call):
@@ -821,7 +830,7 @@ def test_tasks_of_others_stay_when_the_donor_cannot_pickle_them(pool, picky):
 
 def reject(pool, source, task, **what):
     """A receiver of a task of rank 1 has rejected it."""
-    message = Rejected((task.number,), -1, 0, (), "", "", "why")._replace(**what)
+    message = RejectedTasks((task.number,), Lacking((), "", "")._replace(**what), "why")
     pool.network.endpoint(source).send(1, message)
     pool.look(1)
 
@@ -842,7 +851,7 @@ def test_a_task_that_nobody_can_rebuild_is_given_up_at_once(pool):
 
 def test_a_name_that_is_lacking_is_no_try(pool):
     task = send_out(pool)
-    names = pool[1]._parcels.codec.names
+    names = pool.codec(1).names
     for name in "abcdefgh":
         reject(pool, 2, task, module="m", name=name)
         assert task.state is PENDING
@@ -869,13 +878,13 @@ def test_a_name_that_is_lacking_for_ever_is_an_error(pool):
         pool.look(1)
     assert isinstance(task.error, NotPicklableError)
     assert count <= 5
-    assert not pool.backlog(1).alone
+    assert not pool.backlog(1).singly
 
 
 def test_a_definition_that_was_left_out_is_no_try(pool):
     task = send_out(pool)
     for _ in range(10):
-        reject(pool, 2, task, missing=(b"key",))
+        reject(pool, 2, task, keys=(b"key",))
         assert task.state is PENDING
         pool.grant(1, 2)
         pool.look(1)
@@ -898,7 +907,7 @@ def test_whoever_passed_it_on_learns_what_was_lacking(pool):
     pool.look(3)
     [(_, dest, lacking)] = pool.sent(Lacking)
     assert (dest, lacking.module, lacking.name) == (2, "example_nowhere", "f")
-    [(_, dest, rejected)] = pool.sent(Rejected)
-    assert (dest, rejected.module, rejected.name) == (1, "example_nowhere", "f")
+    [(_, dest, rejected)] = pool.sent(RejectedTasks)
+    assert (dest, rejected.lacking.module, rejected.lacking.name) == (1, "example_nowhere", "f")
     pool.look(2)
-    assert not pool[2]._parcels.codec.names.send_by_value("example_nowhere", "f")
+    assert not pool.codec(2).names.send_by_value("example_nowhere", "f")

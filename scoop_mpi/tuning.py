@@ -1,0 +1,187 @@
+"""Every figure that decides how work is shared, in one frozen record.
+
+A figure says what it trades for what, and where it is from: *measured*, with the row of
+``benchmarks`` that shows it, or *guess*. ``make tune`` shows what moving one does. Whoever
+builds a scheduler or a broker passes a ``Tuning``; nothing is read from anywhere else.
+
+Seconds, unless a name says otherwise. A *gift* is work that is given to another worker, a
+*look* is one round of the network: receive, report, give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The figures of one pool; all ranks have the same."""
+
+    # -- when a worker looks at the network --------------------------------
+
+    look_every_s: float = 0.005
+    """Between two looks of a busy worker. Shorter: others get work sooner; longer: a look
+    costs 50 µs where the program has had the caches for itself. Measured: fib."""
+    tasks_per_look_max: int = 1024
+    """Tasks between two looks, however short. Fewer: sooner noticed when they get long;
+    more: less to pay for trivial ones. Measured: submit + result in place."""
+    inline_depth: int = 8
+    """Nested waits that run their task on the stack of who waits. More: fewer switches;
+    fewer: shallower stacks (six frames a level). Measured: fib."""
+    spare_runners: int = 64
+    """Greenlets kept for later. More: fewer are made anew; fewer: less memory. Guess."""
+    unseen_work_s: float = 0.01
+    """User code must have run so long before work may go that was taken for trivial ..."""
+    unseen_work_crowded_s: float = 0.1
+    """... and so long where other ranks may have had the core meanwhile. Shorter: a task that
+    turns out to be long holds less back; longer: less trivial work is sent. Guess."""
+
+    # -- when work is given ------------------------------------------------
+
+    share_after_s: float = 0.0003
+    """A worker that has had work for less offers none. Shorter: others start sooner; longer:
+    what is done by then takes no message to a worker that sleeps. Measured: start of a map
+    of few items (``own.py``)."""
+    ask_ahead_s: float = 0.01
+    """A worker with less work left asks for more. More: it never runs dry, as a giver inside
+    user code takes milliseconds to answer; less: work stays where it is known. Measured:
+    many short tasks (``run.py``)."""
+    ask_late_s: float = 0.2
+    """Work that takes longer is finished before more is asked for. Longer: no gap after it;
+    shorter: what was asked for waits behind it. Guess."""
+    ask_with_results_s: float = 0.0001
+    """Work that takes less is run before more is asked for: its results ask. Longer: fewer
+    messages; shorter: sooner asked. Measured: "worker: one task in" of ``guard.py``."""
+    wait_after_gift_s: float = 0.0003
+    """Whoever asks so soon after a gift waits here for the next one, instead of at the broker.
+    Longer: two that play ping-pong do without the broker; shorter: others' offers are seen.
+    Measured: one task at a time (``own.py``)."""
+    report_every_s: float = 0.003
+    """Results are collected so long while there is other work ..."""
+    report_every_s_per_worker: float = 0.000015
+    """... and for each worker of the pool at least so long: the owner takes in everybody's.
+    Longer: fewer messages; shorter: results come sooner. Measured: ``scale.py``."""
+
+    # -- in what size ------------------------------------------------------
+
+    piece_s: float = 0.003
+    """Work in a piece, be it to run here or to give away, at least ..."""
+    piece_max_s: float = 0.05
+    """... and at most, but for the gifts of large pools. Longer: fewer messages; shorter:
+    better balance at the end of a map. Measured: map of uneven items (``run.py``)."""
+    gift_cost_s: float = 0.00003
+    """What it takes to give work away and take in its results, until it is measured there.
+    Measured: ``scale.py --measure``."""
+    costs_in_a_piece: int = 200
+    """A piece takes so many times the cost of a gift. More: trading takes less; fewer: better
+    balance. Guess (0.5 % for trading)."""
+    costs_in_a_round: int = 4
+    """Times the cost of gifts to all workers until the first asks again. More: the giver runs
+    work of its own in between; fewer: smaller gifts. Measured: ``scale.py``."""
+    cost_learning: float = 0.25
+    """Part by which a new measurement of that cost moves the known one. Guess."""
+    cost_jump: float = 4.0
+    """A measurement counts as at most so many times the known cost: whoever lost its core
+    measures far too much. Guess."""
+    gifts_in_a_share: int = 2
+    """A worker's equal share of what is left is given in so many gifts. More: better balance
+    at the end; fewer: fewer messages. Measured: map of uneven items (``run.py``)."""
+    least_part: float = 0.125
+    """Part of a gift that it has even near the end of a map, in large pools: the last items
+    would else be as much trouble as all before. Measured: ``scale.py``."""
+    bundle_max: int = 256
+    """Tasks in one message, for each of its takers. More: fewer messages; fewer: less is
+    lost on one that cannot be unpickled. Guess."""
+    light_item_s: float = 0.0000003
+    """Items of maps that take less are sooner run than sent. Measured: map of trivial items
+    (``own.py``)."""
+    small_gift_s: float = 0.0002
+    """Work of less is hardly worth its two messages. Measured: fib on several workers."""
+    ration_s: float = 0.001
+    """After a small gift nothing is given for so long; doubled, up to ..."""
+    ration_max_s: float = 0.016
+    """... this, as long as what was given turned out to be small. Longer: less is sent that
+    is not worth it; shorter: large subtrees behind small tasks leave sooner. Measured: fib
+    on several workers."""
+    served_one_by_one: int = 64
+    """If more workers than that ask at once, a gift is for several of them ..."""
+    gifts_at_once: int = 16
+    """... so that there are so many gifts. More: fewer steps until all have some; fewer: less
+    for the giver to pack. Measured: ``scale.py``."""
+
+    # -- whose turn it is, and who waits -----------------------------------
+
+    turn_after: int = 100
+    """Pieces that begin between two turns of the oldest one. Fewer: nobody waits long; more:
+    a tree stays a tree. Guess."""
+    quick_call_s: float = 0.01
+    """Calls of a quick function take no longer: only such tasks run on the stack of who may
+    be interrupted. Longer: fewer switches; shorter: Ctrl-C comes sooner. Guess."""
+    patience_polls_s: float = 0.01
+    """Work may wait so long for other workers while a task here only polls. Longer: polls
+    return at once; shorter: work that nobody takes is run. Guess."""
+    patience_deadlines_s: float = 1.0
+    """Work that may outlast a wait with a deadline is left to others so long ..."""
+    patience_wear: float = 0.25
+    """... and so much of that patience remains when nobody has taken any. More: waits are
+    punctual for longer; less: a pool in which all wait is sooner busy. Guess."""
+    unknown_task_s: float = 1.0
+    """A task of an unmeasured function is taken to last so long, near a deadline. Guess."""
+    deadline_margin: int = 100
+    """Near a deadline work is started only if there is time for it so often: calls of one
+    function can differ much. Guess."""
+
+    # -- constants ---------------------------------------------------------
+
+    small_constant: int = 1 << 16
+    """Bytes up to which a constant goes from the broker to everybody. More: one step; fewer:
+    less for the broker to send. Measured: ``constants.py``."""
+    constant_fanout: int = 2
+    """Workers to whom each worker forwards a large one. Measured: ``constants.py``."""
+
+    constant_patience_s: float = 0.05
+    """A large constant may be on its way for so long, and for as long as it takes ..."""
+    constant_bytes_per_s: float = 1e8
+    """... at that speed, before it is asked for. Longer: it is not sent twice; shorter: one
+    whose forwarder is busy comes sooner. Guess (the slowest network to be patient with)."""
+
+    # -- functions and classes by value ------------------------------------
+
+    definitions_kept_bytes: int = 64 << 20
+    """Of definitions that a rank keeps, pickled or rebuilt. More: fewer are sent again; fewer:
+    less memory. Guess."""
+    definitions_believed_bytes: int = 16 << 20
+    """Of definitions sent to a rank, after which it may have dropped an older one. At most
+    what it keeps; more: fewer are sent again. Guess."""
+    forms_kept: int = 1000
+    """Keys that an object keeps when its form changes again and again: older copies of it may
+    be on their way back. Guess."""
+
+    # -- idle ranks and the donor thread -----------------------------------
+
+    yield_s: float = 0.0003
+    """Of a wait, spent yielding the core between polls. Longer: what comes soon is had without
+    a wake-up; shorter: less of the core is used. Measured: ``idle.py``."""
+    sleep_max_s: float = 0.05
+    """Longest sleep of an idle worker that not all others can wake. Longer: quieter; shorter:
+    the first task after a long wait is later by less. Guess."""
+    broker_sleep_max_s: float = 0.01
+    """The same of the broker, whom others wait for. Guess (half a per cent of a core)."""
+    donor_nap_s: float = 0.006
+    """Of silence, after which the donor thread looks in place of the first. Shorter: others
+    are answered sooner; longer: a program that computes is interrupted less. Measured:
+    ``own.py``, long tasks."""
+    donor_nap_max_s: float = 0.01
+    """The same, when no message has come for a while. Guess."""
+    donor_nap_growth: float = 1.5
+    """Factor by which it grows until then. Guess."""
+    donor_nap_transfer_s: float = 0.0002
+    """The same, while a large message is on its way: it moves on at each look only.
+    Measured: large arguments (``own.py``)."""
+    hold_still_s: float = 1.0
+    """A fork waits so long for the donor thread to be between two looks. Longer: surer; but
+    it may wait for something that the forking thread holds. Guess."""
+
+
+TUNING = Tuning()
+"""The figures that jobs run with."""
