@@ -16,8 +16,8 @@ from pathlib import Path
 
 from scoop_mpi.launch.command import Request, build
 from scoop_mpi.launch.launchers import choose
-from scoop_mpi.launch.library import loaded_library
 from scoop_mpi.launch.plan import make_plan
+from scoop_mpi.process.library import loaded_library
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

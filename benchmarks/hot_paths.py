@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
-from scoop_mpi import context, futures
-from scoop_mpi.broker import Broker
-from scoop_mpi.codec import Codec
-from scoop_mpi.messages import BROKER, ROOT, Grant, Items, Message, Offer, Request, Tasks
-from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.transport import memory
-from scoop_mpi.transport.endpoint import Alone
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import BROKER, ROOT, Grant, Items, Message, Offer, Request, Tasks
+from scoop_mpi.broker.broker import Broker
+from scoop_mpi.process.alone import Alone
+from scoop_mpi.wire import memory
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.workers.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from guard import Cost, Meter

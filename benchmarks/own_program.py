@@ -117,7 +117,7 @@ def without_donor() -> None:
 
     Workers import the program before they would start it, the root runs it afterwards.
     """
-    from scoop_mpi import runtime
+    from scoop_mpi.process import worker_rank
 
     for thread in threading.enumerate():
         if thread.name == "scoop_mpi donor":
@@ -130,7 +130,7 @@ def without_donor() -> None:
         def stop(self) -> None:
             pass
 
-    runtime.Donor = Absent  # type: ignore[assignment, misc]
+    worker_rank.Donor = Absent  # type: ignore[assignment, misc]
 
 
 PARTS: dict[str, Callable[..., Figures]] = {

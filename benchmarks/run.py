@@ -22,7 +22,7 @@ from peers import PEERS, Peer
 from results import Results
 from workloads import BY_NAME, FIRST_RESULT, WORKERS, WORKLOADS, Workload
 
-from scoop_mpi.errors import LaunchError
+from scoop_mpi.base.errors import LaunchError
 
 GIVE_UP = 2
 """Failures without any figure after which a peer is not asked again for a workload."""

@@ -17,7 +17,7 @@ from statistics import median
 import environments
 import report
 
-from scoop_mpi.launch.library import loaded_library
+from scoop_mpi.process.library import loaded_library
 
 LIMIT_S = 60
 ALLOWED_S = 0.6

@@ -12,14 +12,15 @@ program.py``. Importing this package does not start MPI.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import context, runtime
-from .errors import (
+from .base import context
+from .base.errors import (
     DeadlockError, ForkError, LaunchError, MainGuardError, NotPicklableError, RemoteTraceback,
     ScoopError, TaskError, ThreadError,
 )
-from .job import BrokerInfo, worker_name
-from .log import logger
-from .messages import ROOT
+from .base.job import BrokerInfo, worker_name
+from .base.log import logger
+from .base.messages import ROOT
+from .process import alone
 
 if TYPE_CHECKING:
     from . import fallbacks, futures, shared, utils  # noqa: F401
@@ -34,7 +35,7 @@ __all__ = [
 _MODULES = ("futures", "shared", "utils", "_types", "fallbacks")
 """Modules that are there without being imported, as SCOOP's are: when first asked for."""
 
-context.on_first_use(runtime.start_without_launcher)
+context.on_first_use(alone.start_without_launcher)
 
 IS_ORIGIN: bool
 """Is this the root, the worker that runs the program?"""

@@ -8,6 +8,6 @@ if __name__ == "__main__":
     # Blocked, not ignored: it is not lost, and threads that MPI starts do not take it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
-    from .launch.cli import main
+    from .cli import main
 
     sys.exit(main())

@@ -1,6 +1,6 @@
 """The name that programs import from ``scoop.fallbacks``."""
 
-from .errors import ScoopError
+from .base.errors import ScoopError
 
 __all__ = ["NotStartedProperly"]
 

@@ -16,12 +16,11 @@ import itertools
 from inspect import ismethod
 from typing import Any
 
-from . import context
-from .errors import NotPicklableError
-from .frames import Called, calls_user_code
-from .job import worker_name
-from .messages import Define, Defined, Found, Lookup, Undefine, Undefined
-from .scheduler import Scheduler
+from .base.errors import NotPicklableError
+from .base.frames import Called, calls_user_code
+from .base.job import worker_name
+from .base.messages import Define, Defined, Found, Lookup, Undefine, Undefined
+from .workers.scheduler import Scheduler, current
 
 __all__ = ["NotPicklableError", "SharedElementEncapsulation", "delConst", "elements",
            "getConst", "setConst"]
@@ -49,7 +48,7 @@ def setConst(**kwargs: Any) -> None:
     """
     if not kwargs:
         return
-    scheduler = context.current()
+    scheduler = current()
     constants = tuple(scheduler.pack_constant(*item) for item in kwargs.items())
     answer = scheduler.consult(lambda ticket: Define(ticket, constants))
     assert isinstance(answer, Defined)
@@ -76,7 +75,7 @@ def getConst(name: str, timeout: float | None = 0.1) -> Any:
 
     Source: SCOOP's manual.
     """
-    scheduler = context.current()
+    scheduler = current()
     constants = scheduler.constants
     if name in constants:
         return constants.value(name)
@@ -101,7 +100,7 @@ def delConst(name: str) -> None:
 
     SCOOP has nothing like it.
     """
-    answer = context.current().consult(lambda ticket: Undefine(ticket, name))
+    answer = current().consult(lambda ticket: Undefine(ticket, name))
     assert isinstance(answer, Undefined)
     if not answer.existed:
         raise KeyError(f"there is no constant {name}")
@@ -142,7 +141,7 @@ def _await(scheduler: Scheduler, name: str, deadline: float | None) -> None:
 
 def __getattr__(name: str) -> Any:
     if name == "elements":
-        constants = context.current().constants
+        constants = current().constants
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for constant in constants.names():
             owner = constants.owner(constant)
@@ -173,7 +172,7 @@ class SharedElementEncapsulation:
     def __init__(self, element: Any) -> None:
         self.isMethod = False
         if isinstance(element, str):
-            if not _arrives(context.current(), element):
+            if not _arrives(current(), element):
                 raise AssertionError(f"Element must already be shared: {element}.")
             self.uniqueID = element
             return
@@ -202,8 +201,8 @@ def _share(element: Any) -> str:
     """The name of the constant that an object has become; the same at every call."""
     # The object is kept, so that no other one can get its id().
     _, name = _encapsulated.get(id(element), (None, ""))
-    if name not in context.current().constants:  # new, or freed by now
-        name = f"{worker_name(context.current().rank)[0]}:{next(_number)}"
+    if name not in current().constants:  # new, or freed by now
+        name = f"{worker_name(current().rank)[0]}:{next(_number)}"
         setConst(**{name: element})
         _encapsulated[id(element)] = element, name
     return name

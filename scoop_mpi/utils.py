@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .errors import LaunchError
-from .hostlist import expand, parse_hostfile
-from .launch.allocation import pbs, per_node, sge, slurm
-from .log import logger, set_verbosity
+from .base.errors import LaunchError
+from .base.log import logger, set_verbosity
+from .hosts.allocation import pbs, per_node, sge, slurm
+from .hosts.hostlist import expand, parse_hostfile
 
 Hosts = list[tuple[str, int]]
 """(host, number of workers), in the order of their first mention."""

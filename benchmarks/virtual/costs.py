@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scoop_mpi.messages import Message
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base.messages import Message
+from scoop_mpi.base.tuning import TUNING
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from scoop_mpi.broker import Broker
-from scoop_mpi.codec import Codec
-from scoop_mpi.messages import Grant, Items, Message, Offer, Request, Results
-from scoop_mpi.outcomes import ItemsOutcome, Outcomes
-from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.base.messages import Grant, Items, Message, Offer, Request, Results
+from scoop_mpi.broker.broker import Broker
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.wire.outcomes import ItemsOutcome, Outcomes
+from scoop_mpi.workers.scheduler import Scheduler
 
 from .costs import Costs
 
 
 def measure() -> Costs:
     """The costs here; what needs a network is as in ``Costs``. Takes a few seconds."""
-    from scoop_mpi.transport.mpi import MpiEndpoint
+    from scoop_mpi.wire.mpi import MpiEndpoint
 
     endpoint, codec = MpiEndpoint(), Codec()
     few, many = [1], list(range(10_000))

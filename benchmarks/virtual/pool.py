@@ -20,9 +20,9 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from scoop_mpi import context
-from scoop_mpi.broker import BrokerState
-from scoop_mpi.messages import ROOT
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import ROOT
+from scoop_mpi.broker.broker import BrokerState
 
 from .costs import Costs, Idling
 from .rank import GOLDEN, NEVER, Rank, VirtualBroker

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from scoop_mpi.broker import Broker
-from scoop_mpi.messages import BROKER, Leave, Message
+from scoop_mpi.base.messages import BROKER, Leave, Message
+from scoop_mpi.broker.broker import Broker
 
 from .costs import size_of
 
@@ -119,7 +119,7 @@ class Counted(dict[int, None]):
 
 
 class VirtualBroker(Rank):
-    """Rank 0, as ``runtime.run_broker`` runs it."""
+    """Rank 0, as ``process.broker_rank`` runs it."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(pool, BROKER)

@@ -1,7 +1,7 @@
 """A worker on virtual time: a real ``Scheduler``, its thread of tasks and its donor thread.
 
 A task is taken to be Python code that holds the GIL. While it runs the donor thread's
-rounds (``runtime.Donor``) are made at the times when it would wake, if there is something
+rounds (``process.donor``) are made at the times when it would wake, if there is something
 for it to do, and the task is that much longer.
 """
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
-from scoop_mpi import context
-from scoop_mpi.codec import Codec
-from scoop_mpi.definitions import Found
-from scoop_mpi.messages import BROKER, ROOT, Definition, Finished, Goodbye, Message
-from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import BROKER, ROOT, Definition, Finished, Goodbye, Message
+from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.identity.definitions import Found
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.workers.scheduler import Scheduler
 
 from .rank import AHEAD_S, NEVER, Rank
 
@@ -74,7 +74,7 @@ class Worker(Rank):
 
     @property
     def spin_s(self) -> float:
-        """See :class:`scoop_mpi.scheduler.Idler`."""
+        """See :class:`scoop_mpi.workers.scheduler.Idler`."""
         return self.pool.idling.yield_s
 
     def _live(self) -> None:
@@ -104,11 +104,11 @@ class Worker(Rank):
         self.pool.driver.switch()
 
     def send(self, dest: int, message: Message) -> None:
-        """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
+        """See :class:`scoop_mpi.wire.endpoint.Endpoint`."""
         self.post(dest, message, self.pool.costs.trade_s)
 
     def receive(self) -> tuple[int, Message] | None:
-        """See :class:`scoop_mpi.transport.endpoint.Endpoint`."""
+        """See :class:`scoop_mpi.wire.endpoint.Endpoint`."""
         if self.pool.due_before(self.now - AHEAD_S):
             self._step_aside()
         costs = self.pool.costs

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any, TypeVar
 
-from ..errors import LaunchError
-from ..hostlist import expand
-from ..launch.allocation import per_node
-from ..launch.world import HOSTS_VARIABLE, told
-from ..messages import BROKER, ROOT
+from ..base.errors import LaunchError
+from ..base.messages import BROKER, ROOT
+from ..hosts.allocation import per_node
+from ..hosts.hostlist import expand
+from ..process.world import HOSTS_VARIABLE, told
 from .facts import Facts, transports_in_use
 from .findings import findings
 from .result import BETWEEN_HOSTS, BROKER_WORKER, SAME_HOST, Pair, Result

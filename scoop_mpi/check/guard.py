@@ -6,12 +6,12 @@ import os
 import select
 import signal
 
-from .. import rank
-from ..errors import INTERRUPTED, LaunchError
-from ..job import Settings
-from ..launch.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank, told
-from ..messages import BROKER
-from ..surroundings import hear_interrupts
+from ..base.errors import INTERRUPTED, LaunchError
+from ..base.job import Settings
+from ..base.messages import BROKER
+from ..process import rank
+from ..process.surroundings import hear_interrupts
+from ..process.world import CHECK_LIMIT_S, HOSTS_VARIABLE, launched_rank, told
 
 
 def limit_of(settings: Settings) -> float:

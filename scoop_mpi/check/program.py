@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 
-from scoop_mpi import context, futures
+from scoop_mpi.base import context
+from scoop_mpi import futures
 from scoop_mpi.check.result import Result
 
 NAP_S = 0.001

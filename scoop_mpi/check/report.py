@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from ..launch.plan import counted
-from ..surroundings import fair_threads
+from ..process.surroundings import fair_threads
 from .facts import Facts
 from .findings import short_library
 from .result import BETWEEN_HOSTS, BROKER_WORKER, SAME_HOST, Pair, Result

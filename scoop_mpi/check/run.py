@@ -12,12 +12,12 @@ import sys
 import traceback
 from dataclasses import replace
 
-from ..errors import LaunchError
-from ..job import Settings
-from ..messages import BROKER
-from ..program import Program
-from ..rank import run_rank
-from ..machine import report
+from ..base.errors import LaunchError
+from ..base.job import Settings
+from ..base.messages import BROKER
+from ..process.machine import report
+from ..process.program import Program
+from ..process.rank import run_rank
 from .direct import Director
 from .facts import Facts, transports_in_use, versions
 from .guard import Guard, limit_of

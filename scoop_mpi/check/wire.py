@@ -10,8 +10,8 @@ import time
 from statistics import median
 from typing import NamedTuple
 
-from ..machine import MACHINE
-from ..transport.mpi import MPI
+from ..process.machine import MACHINE
+from ..wire.mpi import MPI
 
 ANY = MPI.ANY_SOURCE
 ORDER, FACTS, PING = 1, 2, 3

@@ -15,8 +15,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import LaunchError
-from .world import ARGUMENTS_VARIABLE
+from ..base.errors import LaunchError
+from ..process.world import ARGUMENTS_VARIABLE
 
 MOST_BYTES = 100_000
 """Bytes in one argument or variable of a command; Linux ends at 128 KiB."""

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import LaunchError
+from ..base.errors import LaunchError
+from ..process.world import HOSTS_VARIABLE, SIZE_VARIABLE
 from .arguments import MOST_BYTES
-from .launchers import Choice
+from .launchers import Choice, Launcher
 from .plan import Plan
-from .world import HOSTS_VARIABLE, SIZE_VARIABLE
 
 _LAUNCHER_BYTES = 64 << 10
 """Bytes that are left for what launchers add to a rank's environment and command."""
@@ -84,23 +84,8 @@ def build(
     argv += _filled(launcher.ranks, ranks=plan.ranks)
     host_list = ""
     if plan.given:
-        for name, _ in plan.hosts:
-            if ":" in name:
-                raise LaunchError(f"{name}: launchers cannot tell an IPv6 address from its number "
-                                  "of ranks; use the host's name")
-        if not launcher.hosts:
-            raise LaunchError(f"{launcher.name} cannot be told the hosts; leave out --hosts and "
-                              "--hostfile, or use another launcher (--launcher)")
-        entries = [launcher.host.format(name=name, ranks=ranks)
-                   for name, ranks in plan.hosts
-                   for _ in range(ranks if launcher.line_for_each_rank else 1)]
-        if any("{file}" in part for part in launcher.hosts):
-            host_list = "".join(entry + "\n" for entry in entries)
-        hosts = ",".join(entries)
-        if not host_list and len(hosts.encode()) > MOST_BYTES:
-            raise LaunchError(f"{len(entries)} hosts are too many for one command of "
-                              f"{launcher.name}; start the job under a job scheduler")
-        argv += _filled(launcher.hosts, hosts=hosts, file=host_file)
+        names_them, host_list = _hosts(launcher, plan, host_file)
+        argv += names_them
     if request.directory:
         argv += _option(choice, "directory", "--path", directory=request.directory)
     if request.ssh:
@@ -121,6 +106,28 @@ def build(
     argv += [request.python, *request.arguments]
     _check_length(argv, {**environ, **variables})
     return Command(argv, variables, host_list)
+
+
+def _hosts(launcher: Launcher, plan: Plan, host_file: str) -> tuple[list[str], str]:
+    """The options that name the hosts, and the list of hosts if they are in a file."""
+    for name, _ in plan.hosts:
+        if ":" in name:
+            raise LaunchError(f"{name}: launchers cannot tell an IPv6 address from its number "
+                              "of ranks; use the host's name")
+    if not launcher.hosts:
+        raise LaunchError(f"{launcher.name} cannot be told the hosts; leave out --hosts and "
+                          "--hostfile, or use another launcher (--launcher)")
+    entries = [launcher.host.format(name=name, ranks=ranks)
+               for name, ranks in plan.hosts
+               for _ in range(ranks if launcher.line_for_each_rank else 1)]
+    host_list = ""
+    if any("{file}" in part for part in launcher.hosts):
+        host_list = "".join(entry + "\n" for entry in entries)
+    hosts = ",".join(entries)
+    if not host_list and len(hosts.encode()) > MOST_BYTES:
+        raise LaunchError(f"{len(entries)} hosts are too many for one command of "
+                          f"{launcher.name}; start the job under a job scheduler")
+    return _filled(launcher.hosts, hosts=hosts, file=host_file), host_list
 
 
 def _check_length(argv: list[str], environ: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from ..errors import LaunchError
+from ..base.errors import LaunchError
 
 VERSION_LIMIT_S = 30
 """Seconds that ``mpiexec --version`` may take."""

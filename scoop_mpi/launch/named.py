@@ -11,16 +11,16 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import LaunchError
-from ..hostlist import Host, parse_hostfile, parse_names
-from ..log import logger
-from .allocation import Allocation
+from ..base.errors import LaunchError
+from ..base.log import logger
+from ..hosts.allocation import Allocation
+from ..hosts.hostlist import Host, parse_hostfile, parse_names
+from ..process.world import RANK_VARIABLES
 from .command import Request, build
 from .launchers import Choice
 from .options import Options
 from .plan import Plan, is_local
 from .process import heard, output_of
-from .world import RANK_VARIABLES
 
 ASK_CORES_LIMIT_S = 60
 """Seconds that other hosts get to tell the number of their cores."""

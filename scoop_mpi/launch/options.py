@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import __version__
-from ..errors import LaunchError
-from ..job import Settings
-from ..program import Program
+from ..base.errors import LaunchError
+from ..base.job import Settings
+from ..process.program import Program
 from .arguments import carried, received
 
 USAGE = "python -m scoop_mpi [options] [program.py | -m module | -i] [program's arguments]"
@@ -81,13 +81,25 @@ class Options:
     only_for_launcher: tuple[str, ...] = ()
 
 
+_Group = argparse._ArgumentGroup
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all options; it shows them in groups."""
     parser = argparse.ArgumentParser(
         prog="python -m scoop_mpi", usage=USAGE, epilog=_EPILOG, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter, add_help=False,
     )
-    group = parser.add_argument_group("what to run")
+    _what_to_run(parser.add_argument_group("what to run"))
+    _where_to_run_it(parser.add_argument_group("where to run it"))
+    _how_to_start_it(parser.add_argument_group("how to start it"))
+    _what_it_tells(parser.add_argument_group("what it tells"))
+    _for_programs_of_scoop(parser.add_argument_group("for programs of SCOOP"))
+    parser.add_argument(_ARGUMENTS, dest="way", default="", help=argparse.SUPPRESS)
+    return parser
+
+
+def _what_to_run(group: _Group) -> None:
     group.add_argument("-m", dest="module", metavar="MODULE",
                        help="run a module in place of a program file")
     group.add_argument("-i", "--interactive", action="store_true",
@@ -101,7 +113,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("-h", "--help", action="help", help="show this, and exit")
     group.add_argument("--version", action="version", version=f"scoop_mpi {__version__}")
 
-    group = parser.add_argument_group("where to run it")
+
+def _where_to_run_it(group: _Group) -> None:
     group.add_argument("-n", type=count, metavar="N",
                        help="number of workers (default: the hosts' workers, the job's slots "
                        "less one for the broker, or the cores this process may use)")
@@ -123,7 +136,8 @@ def make_parser() -> argparse.ArgumentParser:
                        help="threads that a worker may use: OMP_NUM_THREADS and its kin, unless "
                        "set (default: cores of the host / workers on it)")
 
-    group = parser.add_argument_group("how to start it")
+
+def _how_to_start_it(group: _Group) -> None:
     group.add_argument("--launcher", metavar="NAME|FILE",
                        help="mpich, openmpi, intelmpi, srun, flux, pals, or a file like "
                        "./ours.toml (default: the first that fits mpi4py's library)")
@@ -134,7 +148,8 @@ def make_parser() -> argparse.ArgumentParser:
                        help="program to use in place of ssh")
     group.add_argument("--rsh", action="store_true", help="rsh in place of ssh")
 
-    group = parser.add_argument_group("what it tells")
+
+def _what_it_tells(group: _Group) -> None:
     group.add_argument("-v", "--verbose", action="count", default=0,
                        help="log more: -v information, -vv for finding faults")
     group.add_argument("-q", "--quiet", action="count", default=0,
@@ -146,7 +161,8 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("--profile", action="store_true",
                        help="write a profile of each worker into the folder profile/")
 
-    group = parser.add_argument_group("for programs of SCOOP")
+
+def _for_programs_of_scoop(group: _Group) -> None:
     group.add_argument("--no-scoop-alias", dest="alias", action="store_false",
                        help="leave 'import scoop' alone; else it means scoop_mpi")
     group.add_argument("-b", dest="brokers", type=int, metavar="N",
@@ -156,8 +172,6 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument("-e", "--tunnel", action="store_true",
                        help="accepted: MPI makes the connections")
     group.add_argument("--backend", metavar="NAME", help="accepted: MPI carries the messages")
-    parser.add_argument(_ARGUMENTS, dest="way", default="", help=argparse.SUPPRESS)
-    return parser
 
 
 def parse(arguments: Sequence[str]) -> tuple[Options, Settings, Program | None]:

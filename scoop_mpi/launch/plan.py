@@ -14,8 +14,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..hostlist import Host, divide, merge
-from .allocation import Allocation
+from ..hosts.allocation import Allocation
+from ..hosts.hostlist import Host, divide, merge
 
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -21,9 +21,9 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import TIMED_OUT, LaunchError
+from ..base.errors import TIMED_OUT, LaunchError
+from ..process.world import ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE
 from .command import Command
-from .world import ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE
 
 GRACE_S = 10.0
 """Seconds beyond the time limit that the broker, which keeps it, gets to end the job."""

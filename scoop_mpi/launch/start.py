@@ -9,24 +9,24 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .. import alias
-from ..errors import LaunchError
-from ..job import Settings
-from ..log import logger, speak_plainly
-from ..messages import ROOT
-from ..program import Program
-from ..surroundings import set_home, set_pythonpath
+from ..base.errors import LaunchError
+from ..base.job import Settings
+from ..base.log import logger, speak_plainly
+from ..base.messages import ROOT
+from ..hosts.allocation import find_allocation
+from ..process import alias
+from ..process.library import loaded_library
+from ..process.program import Program
+from ..process.surroundings import set_home, set_pythonpath
+from ..process.world import CHECK_LIMIT_S, in_interactive_step, leave_step
 from . import process
-from .allocation import find_allocation
 from .command import Command, Request, build, prolog_command, shown
 from .interpreter import interpreter_flags
 from .launchers import Choice, choose
-from .library import loaded_library
 from .named import check_names, cores_of, named_hosts
 from .options import Options, program_arguments
 from .plan import HERE, Plan, counted, is_local, make_plan
 from .process import Stdin
-from .world import CHECK_LIMIT_S, in_interactive_step, leave_step
 
 CHECK_STEPS = 5
 """The check of the pool has a limit for each of its steps, in each of which ranks may be
@@ -51,10 +51,46 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     speak_plainly()
     for note in options.notes:
         logger.warning("%s", note)
-    named, source = named_hosts(options)
     if options.prolog:
         prolog_command(options.prolog)  # fails as the ranks would
         options = replace(options, prolog=os.path.abspath(options.prolog))
+    choice, plan = _choose(options, settings, program)
+    _tell(choice, plan)
+    arguments, carried = rank_arguments(settings, program)
+    carried = {**carried, "PYTHONHASHSEED": _hash_seed()}
+    stdin = _stdin(choice, plan, settings)
+    stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
+
+    def build_command(host_file: str, variables: dict[str, str]) -> Command:
+        request = _request(options, arguments, {**carried, **variables}, stdin_to)
+        return build(choice, plan, request, os.environ, host_file)
+
+    if options.dry_run:
+        print(describe(choice, plan, build_command("./HOSTS", {}), "./HOSTS"))
+        return 0
+
+    def build_and_log(host_file: str, variables: dict[str, str]) -> Command:
+        command = build_command(host_file, variables)
+        logger.info("command:\n%s", shown(command, host_file))
+        return command
+
+    timeout_s = settings.timeout_s
+    if program is None:
+        timeout_s = CHECK_STEPS * (timeout_s or CHECK_LIMIT_S)
+    exit_code, root_started = process.run(build_and_log, stdin, timeout_s)
+    if exit_code == NOT_STARTED and plan.is_remote and not root_started:
+        other = next(name for name, _ in plan.hosts if not is_local(name))
+        logger.error("if %s could not start the ranks: does 'ssh %s true' work from here without "
+                     "a question, and is %s there as well?", choice.launcher.name, other,
+                     options.python or sys.executable)
+    return exit_code
+
+
+def _choose(
+    options: Options, settings: Settings, program: Program | None
+) -> tuple[Choice, Plan]:
+    """The launcher, and which host gets which ranks; whatever is wrong is said here."""
+    named, source = named_hosts(options)
     _prepare(options, settings, program)
     allocation = find_allocation()
     if in_interactive_step() and allocation is not None:
@@ -64,38 +100,11 @@ def start(options: Options, settings: Settings, program: Program | None) -> int:
     if options.rsh and choice.launcher.rsh and shutil.which("rsh") is None:
         raise LaunchError("--rsh: there is no rsh on PATH")
     check_names(named, allocation, options)
-    plan = make_plan(
+    return choice, make_plan(
         options.n, named, source, allocation, choice.launcher.schedulers,
         len(os.sched_getaffinity(0)),
         lambda names: cores_of(names, choice, _request(options, ()), options.dry_run),
     )
-    _tell(choice, plan)
-    arguments, carried = rank_arguments(settings, program)
-    carried = {**carried, "PYTHONHASHSEED": _hash_seed()}
-    stdin = _stdin(choice, plan, settings)
-    stdin_to = ROOT if stdin is Stdin.LAUNCHER else None
-    if options.dry_run:
-        request = _request(options, arguments, carried, stdin_to)
-        command = build(choice, plan, request, os.environ, "./HOSTS")
-        print(describe(choice, plan, command, "./HOSTS"))
-        return 0
-
-    def build_command(host_file: str, variables: dict[str, str]) -> Command:
-        request = _request(options, arguments, {**carried, **variables}, stdin_to)
-        command = build(choice, plan, request, os.environ, host_file)
-        logger.info("command:\n%s", shown(command, host_file))
-        return command
-
-    timeout_s = settings.timeout_s
-    if program is None:
-        timeout_s = CHECK_STEPS * (timeout_s or CHECK_LIMIT_S)
-    exit_code, root_started = process.run(build_command, stdin, timeout_s)
-    if exit_code == NOT_STARTED and plan.is_remote and not root_started:
-        other = next(name for name, _ in plan.hosts if not is_local(name))
-        logger.error("if %s could not start the ranks: does 'ssh %s true' work from here without "
-                     "a question, and is %s there as well?", choice.launcher.name, other,
-                     options.python or sys.executable)
-    return exit_code
 
 
 def rank_arguments(

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import LaunchError
-from ..program import Program
+from ..base.errors import LaunchError
+from ..process.program import Program
 from .command import prolog_command
 from .interpreter import interpreter_flags
 from .launchers import named_launcher

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import LaunchError
+from ..base.errors import LaunchError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -110,7 +110,7 @@ def test_worlds_of_one_rank(run):
 
 @pytest.mark.parametrize("where, output, text", [
     ("in statistics", "stdout", "error: rank 2 on h2 has not answered within 5 s\n"),
-    ("in scoop_mpi.transport.mpi", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits "
+    ("in scoop_mpi.wire.mpi", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits "
      "for a rank that does not come; the ranks are on h1:2,h2:1,h3:1."),
     ("before the pool", "stderr", "MPI has not started within 5 s: rank 0 on h1 waits for a rank"),
     ("in scoop_mpi.check.program", "stdout", "error: rank 2 on h2 took no part in a map within "),

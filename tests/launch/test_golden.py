@@ -13,14 +13,14 @@ from types import SimpleNamespace
 import pytest
 
 from scoop_mpi import LaunchError
+from scoop_mpi.hosts.allocation import find_allocation
 from scoop_mpi.launch import command, start
-from scoop_mpi.launch.allocation import find_allocation
 from scoop_mpi.launch.command import build
 from scoop_mpi.launch.launchers import Choice, named_launcher
 from scoop_mpi.launch.named import named_hosts
 from scoop_mpi.launch.options import parse
 from scoop_mpi.launch.plan import is_local, make_plan
-from scoop_mpi.launch.world import STDIN_BY_LAUNCHER, STDIN_VARIABLE
+from scoop_mpi.process.world import STDIN_BY_LAUNCHER, STDIN_VARIABLE
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE / "golden"

@@ -170,7 +170,7 @@ def test_unknown_mpiexec(run: Run, tmp_path: Path, text: str, trouble: str) -> N
     mpiexec.chmod(0o755)
     code = ("import sys; sys.executable = '/nowhere/python'; "
             "sys.argv = ['scoop_mpi', 'program.py']; "
-            "from scoop_mpi.launch.cli import main; sys.exit(main())")
+            "from scoop_mpi.cli import main; sys.exit(main())")
     (tmp_path / "program.py").write_text(NOTES)
     finished = run("-c", code, launcher="python", env={"PATH": str(tmp_path)})
     assert_refused(finished, f"{mpiexec} {trouble}")

@@ -52,7 +52,8 @@ def test_a_chain_of_callbacks_without_a_launcher(run: Callable[..., Finished]) -
 
 FOREIGN = """
 import time
-from scoop_mpi import context, futures, shared
+from scoop_mpi import futures, shared
+from scoop_mpi.base import context
 
 def rank():
     return context.current().rank

@@ -9,7 +9,8 @@ from launching import Finished
 
 PROGRAM = """
 import hashlib, os, random, sys, time
-from scoop_mpi import context, futures
+from scoop_mpi import futures
+from scoop_mpi.base import context
 
 SIZES = [0, 1, 4095, 4096, 65_535, 65_536, 65_537, 1_000_003, 20_000_000]
 

@@ -27,7 +27,7 @@ from launching import Finished
 
 import scoop_mpi
 from scoop_mpi import futures, shared
-from scoop_mpi.launch import cli
+from scoop_mpi import cli
 from scoop_mpi.launch.interpreter import interpreter_flags
 from scoop_mpi.launch.launchers import Launcher, known_launchers, read_launcher
 from scoop_mpi.launch.options import parse

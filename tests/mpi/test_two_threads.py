@@ -13,7 +13,8 @@ import threading
 import time
 from collections import Counter
 
-from scoop_mpi import context, futures, shared
+from scoop_mpi import futures, shared
+from scoop_mpi.base import context
 
 
 def watch():

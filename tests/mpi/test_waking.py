@@ -11,7 +11,9 @@ TRIES = 5
 
 PROGRAM = f"""
 import time
-from scoop_mpi import context, futures, scheduler
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.workers import scheduler
 
 # What nobody takes is else run by the root after ten milliseconds, which a machine that
 # is busy with other things can need to start a process.

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from scoop_mpi.codec import unpack
-from scoop_mpi.future import ForeignTask
-from scoop_mpi.mapcall import Chunk, MapCall
-from scoop_mpi.messages import Items, Message, RejectedItems, RejectedTasks, Results, Tasks
-from scoop_mpi.outcomes import Fields, Outcome, TaskOutcome
-from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.base.messages import Items, Message, RejectedItems, RejectedTasks, Results, Tasks
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import ForeignTask
+from scoop_mpi.tasks.mapcall import MapCall
+from scoop_mpi.wire.frame import unpack
+from scoop_mpi.wire.outcomes import Fields, Outcome, TaskOutcome
+from scoop_mpi.workers.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from simulation import Simulation

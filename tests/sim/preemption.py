@@ -24,13 +24,19 @@ from typing import Any
 from unittest import mock
 
 import scoop_mpi
-from scoop_mpi import codec
 
-MODULES = ("attributes", "backlog", "cadence", "changes", "codec", "completion", "constants",
-           "definitions", "diagnosis", "enquiries", "estimates", "exchange", "future", "futures",
-           "items", "joins", "ledger", "loop", "mapcall", "names", "outcomes", "parcels",
-           "patience", "rank", "rebuild", "registry", "reports", "runtime", "scheduler", "shared",
-           "sizes", "switchboard", "trader", "turns", "usercode")
+MODULES = (
+    "base.usercode", "broker.registry", "futures", "identity.changes", "identity.definitions",
+    "identity.names", "identity.rebuild", "process.alone", "process.broker_rank", "process.donor",
+    "process.endings", "process.idle", "process.rank", "process.schedulers",
+    "process.worker_rank", "shared", "tasks.attributes", "tasks.backlog", "tasks.chunk",
+    "tasks.estimates", "tasks.future", "tasks.items", "tasks.mapcall", "tasks.sizes",
+    "tasks.turns", "verbs.completion", "verbs.joins", "verbs.maps", "verbs.reductions",
+    "wire.by_value", "wire.codec", "wire.diagnosis", "wire.outcomes", "wire.parcels",
+    "workers.cadence", "workers.constants", "workers.enquiries", "workers.exchange",
+    "workers.ledger", "workers.loop", "workers.patience", "workers.reports", "workers.scheduler",
+    "workers.switchboard", "workers.trader",
+)
 """All that runs on two threads, or on the one that the other may interrupt."""
 NAME = "__point__"
 
@@ -155,8 +161,6 @@ def locks(make: Callable[[bool], Any]) -> Iterator[None]:
     standin.Lock, standin.RLock = (lambda: make(False)), (lambda: make(True))
     kinds = {type(threading.Lock()): False, type(threading.RLock()): True}
     with ExitStack() as patches:
-        # This class has a lock, too, and is made when it is first needed.
-        patches.enter_context(mock.patch.object(codec, "_value_pickler_class", None))
         for name in MODULES:
             module = importlib.import_module(f"{scoop_mpi.__name__}.{name}")
             for key, thing in list(vars(module).items()):

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from scoop_mpi import futures, shared
-from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.base.tuning import TUNING
 from simulation import Simulation
 
 _simulation: Simulation | None = None

@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 from greenlet import greenlet
 
 from ledger import SimulatedScheduler
-from scoop_mpi import context, rank, runtime, scheduler
-from scoop_mpi.codec import Codec
-from scoop_mpi.machine import Machine
-from scoop_mpi.messages import BROKER, ROOT, Failure, Left, Message
-from scoop_mpi.program import Ending
-from scoop_mpi.transport.memory import MemoryEndpoint
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import BROKER, ROOT, Failure, Left, Message
+from scoop_mpi.process import rank
+from scoop_mpi.process.broker_rank import run_broker
+from scoop_mpi.process.machine import Machine
+from scoop_mpi.process.program import Ending
+from scoop_mpi.process.worker_rank import Worker
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.wire.memory import MemoryEndpoint
+from scoop_mpi.workers import scheduler
 
 if TYPE_CHECKING:
     from simulation import Simulation
@@ -196,7 +200,7 @@ class Rank:
         self.endpoint = SimulatedEndpoint(simulation, rank)
         self.machine = SimulatedMachine(simulation, self)
         self.exit_code: int | None = None
-        self.worker: runtime.Worker | None = None
+        self.worker: Worker | None = None
         self.main = Thread(self, self.run_broker if rank == BROKER else self.run_worker)
         self.threads = [self.main]
         self.installed: scheduler.Scheduler | None = None
@@ -213,11 +217,11 @@ class Rank:
         return self.main.over
 
     def run_broker(self) -> None:
-        self.exit_code = runtime.run_broker(
+        self.exit_code = run_broker(
             self.endpoint, self.simulation.timeout_s, self.machine)
 
     def run_worker(self) -> None:
-        self.worker = runtime.Worker(
+        self.worker = Worker(
             self.endpoint, Codec(tuning=self.simulation.tuning), self.machine)
         join = rank._run_root if self.rank == ROOT else rank._join
         self.exit_code = self.worker.finish(join(self, self.worker))  # type: ignore[arg-type]

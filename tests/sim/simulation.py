@@ -24,11 +24,14 @@ from greenlet import getcurrent
 import preemption
 from ledger import SimulatedMapCall, SimulatedScheduler, check_places
 from ranks import Lock, Rank, Thread
-from scoop_mpi import context, rank, runtime, scheduler
-from scoop_mpi.messages import BROKER, ROOT, Failure, Left
-from scoop_mpi.program import Ending
-from scoop_mpi.transport.memory import Network
-from scoop_mpi.tuning import TUNING, Tuning
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import BROKER, ROOT, Failure, Left
+from scoop_mpi.base.tuning import TUNING, Tuning
+from scoop_mpi.process import alone, rank, schedulers
+from scoop_mpi.process.program import Ending
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.wire.memory import Network
+from scoop_mpi.workers import scheduler
 
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
@@ -189,12 +192,12 @@ class Simulation:
         }
         with ExitStack() as stack:
             stack.enter_context(mock.patch.multiple(rank, **stubs))
-            stack.enter_context(mock.patch.object(runtime, "Scheduler", SimulatedScheduler))
+            stack.enter_context(mock.patch.object(schedulers, "Scheduler", SimulatedScheduler))
             stack.enter_context(mock.patch.object(scheduler, "MapCall", SimulatedMapCall))
             stack.enter_context(preemption.locks(partial(Lock, self)))
             if self.switching:
                 stack.enter_context(preemption.possible())
-            stack.callback(context.on_first_use, runtime.start_without_launcher)
+            stack.callback(context.on_first_use, alone.start_without_launcher)
             stack.callback(context.install, None)
             self.ranks = [Rank(self, number) for number in range(self.network.size)]
             self.threads += [place.main for place in self.ranks]
@@ -213,10 +216,19 @@ class Simulation:
         assert code is not None
         if self.ranks[BROKER].exit_code == 0:
             for place in self.ranks[ROOT:]:
+                chunks = place.scheduler.backlog.chunks
+                # What nobody wanted any more may still have been on its way.
+                assert not any(self._is_wanted(chunk) for chunk in chunks)
+                chunks.clear()
                 assert not place.scheduler.exchange.unfinished()
         for place in self.ranks:
             assert not place.endpoint.transferring(), "a message is in flight for ever"
         return code
+
+    def _is_wanted(self, chunk: Chunk) -> bool:
+        owner = self.ranks[chunk.owner].scheduler
+        assert owner is not None
+        return chunk.map_id in owner.exchange.ledger.maps
 
     def step(self) -> None:
         """One random event."""

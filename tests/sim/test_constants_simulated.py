@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import pytest
 
 import simulation
-from scoop_mpi import context, futures, registry, shared
-from scoop_mpi.tuning import TUNING
+from scoop_mpi import futures, shared
+from scoop_mpi.base import context
+from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.broker import registry
 from simulation import Simulation
 
 NAMES = "abc"

@@ -11,9 +11,10 @@ import pytest
 
 import programs
 from programs import breathe, nodes, numbered, run_node, simulate, wide
-from scoop_mpi import context, futures
-from scoop_mpi.errors import TIMED_OUT
-from scoop_mpi.messages import Failure, Left
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.errors import TIMED_OUT
+from scoop_mpi.base.messages import Failure, Left
 from simulation import Simulation
 
 SEEDS = range(40)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from programs import breathe, numbered, play, simulate, wide
-from scoop_mpi import context, futures
-from scoop_mpi.messages import ROOT
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import ROOT
 
 
 def current_rank() -> int:

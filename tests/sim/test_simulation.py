@@ -12,9 +12,9 @@ from programs import (
     VERBS, Unloadable, Unpicklable, breathe, numbered, play, shapes, simulate, wide,
 )
 from scoop_mpi import futures
-from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.messages import Items, RejectedItems, RejectedTasks, Tasks
-from scoop_mpi.tuning import Tuning
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.base.messages import Items, RejectedItems, RejectedTasks, Tasks
+from scoop_mpi.base.tuning import Tuning
 from simulation import Simulation
 
 

@@ -16,7 +16,7 @@ from virtual.costs import Idling, size_of  # noqa: E402
 from virtual.pool import Pool, compute  # noqa: E402
 
 from scoop_mpi import futures  # noqa: E402
-from scoop_mpi.messages import Grant, Results, Shutdown  # noqa: E402
+from scoop_mpi.base.messages import Grant, Results, Shutdown  # noqa: E402
 
 
 @pytest.mark.parametrize("name", work.NAMES)

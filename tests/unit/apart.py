@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import cloudpickle.cloudpickle as theirs
 
-from scoop_mpi.codec import Codec
+from scoop_mpi.wire.codec import Codec
 
 Tables = tuple[WeakKeyDictionary[type, str], WeakValueDictionary[str, type]]
 _tables: WeakKeyDictionary[Codec, Tables] = WeakKeyDictionary()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import scoop_mpi
-from scoop_mpi import context, runtime
-from scoop_mpi.signals import guard
+from scoop_mpi.base import context
+from scoop_mpi.process import alone
+from scoop_mpi.workers.signals import guard
 
 PACKAGE = Path(scoop_mpi.__file__).parent
 
@@ -32,12 +33,12 @@ def signals_as_before():
 @pytest.fixture
 def scheduler():
     """The running scheduler, without peers; gone after the test."""
-    one = runtime.start_alone()
+    one = alone.start_alone()
     context.install(one)
     yield one
     context.install(None)
     atexit.unregister(one.close)
-    runtime.forget_leftovers()
+    alone.forget_leftovers()
 
 
 @pytest.fixture

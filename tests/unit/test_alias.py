@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from scoop_mpi import alias
+from scoop_mpi.process import alias
 
 MODULES = ["", ".futures", ".shared", "._types", ".utils", ".fallbacks", ".launch",
-           ".launch.cli", ".log"]
+           ".cli", ".base.log"]
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_our_modules_keep_their_names(installed, name):
 
 def test_each_way_to_import(run_python):
     done = run_python(
-        "from scoop_mpi import alias\nalias.install()\n"
+        "from scoop_mpi.process import alias\nalias.install()\n"
         "import scoop\n"
         "import scoop.futures\n"
         "import scoop.shared as s\n"
@@ -71,9 +71,9 @@ def test_each_way_to_import(run_python):
         "assert scoop is scoop_mpi and futures is scoop.futures is scoop_mpi.futures\n"
         "assert s is shared is scoop_mpi.shared and utils is scoop_mpi.utils\n"
         "assert logger is scoop_mpi.logger and IS_RUNNING is False\n"
-        "assert m is futures.map and F is Future is scoop_mpi.future.Future\n"
+        "assert m is futures.map and F is Future is scoop_mpi.tasks.future.Future\n"
         "assert issubclass(NotStartedProperly, scoop_mpi.ScoopError)\n"
-        "assert F.__module__ == 'scoop_mpi.future'\n"
+        "assert F.__module__ == 'scoop_mpi.tasks.future'\n"
         "print('all')\n"
     )
     assert (done.stdout, done.stderr) == ("all\n", "")
@@ -86,7 +86,7 @@ def test_each_way_to_import(run_python):
 def test_the_first_import_of_a_program(run_python, statement):
     # Ours is imported by it, not before.
     done = run_python(
-        "import sys\nfrom scoop_mpi import alias\nalias.install()\n"
+        "import sys\nfrom scoop_mpi.process import alias\nalias.install()\n"
         "assert 'scoop_mpi.futures' not in sys.modules\n"
         f"{statement}\n"
         "import scoop, scoop_mpi.futures\n"
@@ -130,7 +130,7 @@ def test_asking_whether_it_is_there(installed):
 
 def test_reloading_reloads_ours(run_python):
     done = run_python(
-        "from scoop_mpi import alias\nalias.install()\n"
+        "from scoop_mpi.process import alias\nalias.install()\n"
         "import importlib, scoop.utils, scoop_mpi.utils\n"
         "assert importlib.reload(scoop.utils) is scoop_mpi.utils\nprint('all')\n"
     )
@@ -148,7 +148,7 @@ def test_functions_are_pickled_by_our_names(installed):
 def test_the_original_is_shadowed_and_comes_back(run_python, original):
     done = run_python(
         f"import sys\nsys.path.insert(0, {original!r})\n"
-        "from scoop_mpi import alias\n"
+        "from scoop_mpi.process import alias\n"
         "alias.install()\n"
         "import scoop, scoop.futures, scoop_mpi.futures\n"
         "assert scoop is scoop_mpi and scoop.futures is scoop_mpi.futures\n"
@@ -169,7 +169,7 @@ def test_the_original_is_shadowed_and_comes_back(run_python, original):
 def test_the_original_is_left_alone_without_the_alias(run_python, original):
     done = run_python(
         f"import sys\nsys.path.insert(0, {original!r})\n"
-        "import scoop_mpi.futures, scoop_mpi.alias, scoop\n"
+        "import scoop_mpi.futures, scoop_mpi.process.alias, scoop\n"
         "print(scoop.original, scoop is scoop_mpi)\n"
     )
     assert (done.stdout, done.stderr) == ("True False\n", "")
@@ -179,7 +179,7 @@ def test_uninstalling_leaves_the_original_that_was_imported_before(run_python, o
     done = run_python(
         f"import sys\nsys.path.insert(0, {original!r})\n"
         "import scoop\nbefore = scoop\n"
-        "from scoop_mpi import alias\nalias.install()\nalias.uninstall()\n"
+        "from scoop_mpi.process import alias\nalias.install()\nalias.uninstall()\n"
         "assert sys.modules['scoop'] is before\nprint('all')\n"
     )
     assert (done.stdout, done.stderr) == ("all\n", "")

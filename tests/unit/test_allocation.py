@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoop_mpi import LaunchError
-from scoop_mpi.launch.allocation import find_allocation, lsf, pbs, per_node, read_file, sge, slurm
+from scoop_mpi.hosts.allocation import find_allocation, lsf, pbs, per_node, read_file, sge, slurm
 
 RECORDED = Path(__file__).resolve().parent.parent / "launch" / "recorded"
 

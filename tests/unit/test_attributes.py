@@ -1,4 +1,4 @@
-"""What SCOOP's futures tell of themselves: ``scoop_mpi.attributes``."""
+"""What SCOOP's futures tell of themselves: ``scoop_mpi.tasks.attributes``."""
 
 import concurrent.futures
 import gc
@@ -10,13 +10,18 @@ import weakref
 
 import pytest
 
-from scoop_mpi import NotPicklableError, attributes, context, futures, runtime
-from scoop_mpi.attributes import CallbackType, StopWatch
-from scoop_mpi.codec import Codec
-from scoop_mpi.future import CANCELLED, PENDING, RUNNING, SENT, ForeignTask, Future, State
-from scoop_mpi.job import Job, Settings, worker_name
-from scoop_mpi.messages import Lacking, RejectedTasks
-from scoop_mpi.transport.endpoint import Alone
+from scoop_mpi import NotPicklableError
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.job import Job, Settings, worker_name
+from scoop_mpi.base.messages import Lacking, RejectedTasks
+from scoop_mpi.process.alone import NoPause
+from scoop_mpi.process.alone import Alone
+from scoop_mpi.process.schedulers import make_scheduler
+from scoop_mpi.tasks import attributes
+from scoop_mpi.tasks.attributes import CallbackType, StopWatch
+from scoop_mpi.tasks.future import CANCELLED, PENDING, RUNNING, SENT, ForeignTask, Future, State
+from scoop_mpi.wire.codec import Codec
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -527,7 +532,7 @@ def test_callable_while_tasks_are_looked_at(monkeypatch, tmp_path, option):
     settings = Settings(**{option: True})
     job = Job(settings=settings, directory=str(tmp_path))
     monkeypatch.setattr(context, "_job", job)
-    one = runtime.make_scheduler(Alone(), Codec(), runtime._NoPause(), alone=True)
+    one = make_scheduler(Alone(), Codec(), NoPause(), alone=True)
     context.install(one)
     future = futures.submit(int, "ff", base=16)
     assert future.callable is int

@@ -5,11 +5,12 @@ import threading
 
 import pytest
 
-from scoop_mpi.backlog import LISTED_MIN, Backlog
-from scoop_mpi.future import FINISHED, RUNNING, ForeignTask, Future
-from scoop_mpi.mapcall import Chunk, MapCall
-from scoop_mpi.sizes import Sizes
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.tasks.backlog import LISTED_MIN, Backlog
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import FINISHED, RUNNING, ForeignTask, Future
+from scoop_mpi.tasks.mapcall import MapCall
+from scoop_mpi.tasks.sizes import Sizes
 
 
 def make_backlog(workers):

@@ -2,12 +2,11 @@
 
 import pytest
 
-from scoop_mpi.broker import Broker, BrokerState
-from scoop_mpi.messages import (
+from scoop_mpi.base.messages import (
     Drain, Drained, Failure, Finished, Goodbye, Grant, Items, Leave, Left, Offer, RejectedItems,
-    RejectedTasks, Request,
-    Results, Shutdown, Tasks,
+    RejectedTasks, Request, Results, Shutdown, Tasks,
 )
+from scoop_mpi.broker.broker import Broker, BrokerState
 
 
 def to_all(broker, message):

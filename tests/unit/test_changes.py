@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from scoop_mpi.changes import Changes, is_class, is_named, names_in, stands_for_a_function
-from scoop_mpi.names import PROGRAM
+from scoop_mpi.identity.changes import Changes, is_class, is_named, names_in, stands_for_a_function
+from scoop_mpi.identity.names import PROGRAM
 
 PROGRAM_SOURCE = """
 import abc

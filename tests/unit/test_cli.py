@@ -6,17 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoop_mpi import LaunchError, log, surroundings
-from scoop_mpi.job import Settings
-from scoop_mpi.launch import cli, world
+from scoop_mpi import LaunchError
+from scoop_mpi import cli
+from scoop_mpi.base import log
+from scoop_mpi.base.job import Settings
 from scoop_mpi.launch import start as start_module
-from scoop_mpi.program import Program
+from scoop_mpi.process import surroundings
+from scoop_mpi.process import world
+from scoop_mpi.process.program import Program
 
 
 @pytest.fixture
 def started(monkeypatch):
     """What would have been started, in place of starting it."""
-    from scoop_mpi import rank
+    from scoop_mpi.process import rank
 
     calls = []
     monkeypatch.setattr(start_module, "start", lambda *call: calls.append(("job", *call)) or 42)

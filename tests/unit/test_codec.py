@@ -12,10 +12,11 @@ import types
 import pytest
 from apart import send
 
-from scoop_mpi import messages
-from scoop_mpi.codec import Codec, MissingDefinition, pack, unpack
-from scoop_mpi.names import PROGRAM_MODULE, MissingName, Names
-from scoop_mpi.tuning import Tuning
+from scoop_mpi.base import messages
+from scoop_mpi.base.tuning import Tuning
+from scoop_mpi.identity.names import PROGRAM_MODULE, MissingName, Names
+from scoop_mpi.wire.codec import Codec, MissingDefinition
+from scoop_mpi.wire.frame import pack, unpack
 
 PROGRAM = """
 class Shared:

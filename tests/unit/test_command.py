@@ -10,7 +10,7 @@ from scoop_mpi.launch import command as module
 from scoop_mpi.launch.command import Command, Request, build, prolog_command, shown
 from scoop_mpi.launch.launchers import Choice, Launcher
 from scoop_mpi.launch.plan import Plan
-from scoop_mpi.launch.world import HOSTS_VARIABLE, SIZE_VARIABLE
+from scoop_mpi.process.world import HOSTS_VARIABLE, SIZE_VARIABLE
 
 HOST_FILE = "/tmp/hosts"
 

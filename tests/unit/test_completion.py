@@ -6,7 +6,9 @@ import weakref
 
 import pytest
 
-from scoop_mpi import DeadlockError, completion, futures
+from scoop_mpi import DeadlockError
+from scoop_mpi import futures
+from scoop_mpi.verbs import completion
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 

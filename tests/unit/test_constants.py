@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoop_mpi import registry
-from scoop_mpi.codec import Codec
-from scoop_mpi.constants import Constants, _Prefix
-from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.messages import (
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.base.messages import (
     Define, Defined, Forget, Forgotten, Found, Undefine, Undefined, Variable,
 )
-from scoop_mpi.parcels import Parcels
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.broker import registry
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.wire.parcels import Parcels
+from scoop_mpi.workers.constants import Constants, _Prefix
 
 
 class Counted:

@@ -4,7 +4,9 @@ import threading
 
 import pytest
 
-from scoop_mpi import MainGuardError, ThreadError, context, futures
+from scoop_mpi import MainGuardError, ThreadError
+from scoop_mpi import futures
+from scoop_mpi.base import context
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import weakref
 
 import pytest
 
-from scoop_mpi.definitions import Definitions
-from scoop_mpi.messages import Definition
-from scoop_mpi.tuning import Tuning
+from scoop_mpi.base.messages import Definition
+from scoop_mpi.base.tuning import Tuning
+from scoop_mpi.identity.definitions import Definitions
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import scoop_mpi
-from scoop_mpi.transport import doorbell
-from scoop_mpi.transport.doorbell import Address, Doorbell
+from scoop_mpi.wire import doorbell
+from scoop_mpi.wire.doorbell import Address, Doorbell
 
 FOR_EVER_S = 60.0
 """Longer than any test: whoever sleeps so long and ends has been woken."""
@@ -22,7 +22,7 @@ SHORT_S = 0.05
 
 NEIGHBOUR = """
 import json, sys
-from scoop_mpi.transport.doorbell import Address, Doorbell
+from scoop_mpi.wire.doorbell import Address, Doorbell
 
 bell = Doorbell(2)
 print(json.dumps(bell.address), flush=True)

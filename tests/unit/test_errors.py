@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 import scoop_mpi
-from scoop_mpi import errors
+from scoop_mpi.base import errors
 
 PREFIX = "This element could not be pickled: "
 EXAMPLES = [

@@ -11,9 +11,9 @@ import cloudpickle
 import numpy
 import pytest
 
-from scoop_mpi import estimates as module
-from scoop_mpi.estimates import Estimates, key_of
-from scoop_mpi.strict import Strict
+from scoop_mpi.observe.strict import Strict
+from scoop_mpi.tasks import estimates as module
+from scoop_mpi.tasks.estimates import Estimates, key_of
 
 
 class Meter:

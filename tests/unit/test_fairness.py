@@ -5,11 +5,13 @@ All of it with one worker: the only one who can run what waits.
 
 import pytest
 
-from scoop_mpi import context, futures, runtime
-from scoop_mpi.future import ForeignTask
-from scoop_mpi.mapcall import Chunk
-from scoop_mpi.reports import Reports
-from scoop_mpi.tuning import TUNING, Tuning
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.tuning import TUNING, Tuning
+from scoop_mpi.process import alone
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import ForeignTask
+from scoop_mpi.workers.reports import Reports
 
 LOOK = 2 * TUNING.tasks_per_look_max
 """Trivial tasks are counted at looks; so many may begin between two of them."""
@@ -221,7 +223,7 @@ def tree(depth):
 @pytest.mark.parametrize("stride", [1, TUNING.tasks_per_look_max])
 def test_a_tree_is_run_depth_first(stride):
     """So many wait at a time as the tree is deep, and some more for their turns."""
-    context.install(runtime.start_alone(tuning=Tuning(tasks_per_look_max=stride)))
+    context.install(alone.start_alone(tuning=Tuning(tasks_per_look_max=stride)))
     depth = 14
     leaves, waiting, unstarted = tree(depth)
     assert leaves == 2 ** depth

@@ -9,9 +9,12 @@ import threading
 
 import pytest
 
-from scoop_mpi import ForkError, context, forks, mapcall, rank, runtime
-from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.tuning import Tuning
+from scoop_mpi import ForkError
+from scoop_mpi.base import context, forks
+from scoop_mpi.base.tuning import Tuning
+from scoop_mpi.process import alone, rank
+from scoop_mpi.tasks import chunk
+from scoop_mpi.workers.scheduler import Scheduler
 
 SETUP = """
 import atexit, os, sys, threading, time, warnings
@@ -182,10 +185,10 @@ say([f.result() for f in list(fs)])
 
 def test_a_thread_may_hold_a_lock_of_ours(run):
     lines, _ = run("""
-from scoop_mpi import mapcall
+from scoop_mpi.tasks import chunk
 held, done = threading.Event(), threading.Event()
 def hold():
-    with mapcall._taking:
+    with chunk._taking:
         held.set()
         done.wait()
 futures.submit(abs, 1).result()
@@ -214,7 +217,7 @@ def test_a_fork_waits_until_the_donor_thread_is_between_two_looks(scheduler, mon
 
 
 def test_a_fork_does_not_wait_for_ever(scheduler):
-    scheduler = runtime.start_alone(tuning=Tuning(hold_still_s=0.01))
+    scheduler = alone.start_alone(tuning=Tuning(hold_still_s=0.01))
     context.install(scheduler)
     held, done = threading.Event(), threading.Event()
 
@@ -300,7 +303,7 @@ def test_ctrl_c_in_a_child_is_the_programs(monkeypatch, handler, expected):
 
 
 def test_a_lock_is_renewed(monkeypatch):
-    monkeypatch.setattr(mapcall, "_taking", mapcall._taking)
-    before = mapcall._taking
-    mapcall.renew_lock()
-    assert mapcall._taking is not before
+    monkeypatch.setattr(chunk, "_taking", chunk._taking)
+    before = chunk._taking
+    chunk.renew_lock()
+    assert chunk._taking is not before

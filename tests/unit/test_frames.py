@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from scoop_mpi import futures, shared
-from scoop_mpi.frames import PROGRAM, Called, calls_user_code, is_ours, look_at
+from scoop_mpi.base.frames import PROGRAM, Called, calls_user_code, is_ours, look_at
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -123,7 +123,7 @@ def test_a_marked_function_by_itself(monkeypatch):
 
     for whole in (False, True):
         calls_user_code(Called.FOR_CALLER, whole)(call)
-        monkeypatch.setattr("scoop_mpi.frames.is_ours", lambda code: code is call.__code__)
+        monkeypatch.setattr("scoop_mpi.base.frames.is_ours", lambda code: code is call.__code__)
         stack = call(1)
         assert stack.in_user_code
         assert stack.bare is not whole

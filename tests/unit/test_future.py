@@ -9,8 +9,12 @@ import time
 
 import pytest
 
-from scoop_mpi import NotPicklableError, context, futures
-from scoop_mpi.future import CANCELLED, FINISHED, PENDING, RUNNING, SENT, Future, State, name_of
+from scoop_mpi import NotPicklableError
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.tasks.future import (
+    CANCELLED, FINISHED, PENDING, RUNNING, SENT, Future, State, name_of,
+)
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 

@@ -11,7 +11,10 @@ import weakref
 
 import pytest
 
-from scoop_mpi import DeadlockError, ThreadError, context, futures
+from scoop_mpi import DeadlockError, ThreadError
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.verbs import maps
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -389,7 +392,7 @@ def test_map_that_is_dropped_runs_no_more():
 def test_map_returns_an_iterator_that_can_be_closed(verb, buffersize):
     ran = []
     results = verb(lambda n: ran.append(n) or n, range(1000), chunksize=5, buffersize=buffersize)
-    assert isinstance(results, futures.MapResults)
+    assert isinstance(results, maps.MapResults)
     assert iter(results) is results
     assert [next(results), next(results)] == [0, 1]
     results.close()

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi import LaunchError, hostlist
-from scoop_mpi.hostlist import Host, divide, expand, merge, parse_hostfile, parse_names
+from scoop_mpi import LaunchError
+from scoop_mpi.hosts import hostlist
+from scoop_mpi.hosts.hostlist import Host, divide, expand, merge, parse_hostfile, parse_names
 
 GENEROUS_S = 10
 """For what takes a fraction of a second; what grows with the square takes many minutes."""
@@ -68,7 +69,7 @@ def test_short_texts_that_mean_very_many(run_python, text):
     # In a process of its own: it may need more memory and time than there is.
     done = run_python(
         "import resource\nresource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))\n"
-        "from scoop_mpi import LaunchError\nfrom scoop_mpi.hostlist import expand\n"
+        "from scoop_mpi import LaunchError\nfrom scoop_mpi.hosts.hostlist import expand\n"
         f"try:\n    expand({text!r})\nexcept LaunchError as error:\n    print(error)\n",
         timeout=GENEROUS_S)
     assert "more than" in done.stdout, done.stderr[-300:]
@@ -339,7 +340,7 @@ MANY = 100_000
 ENDED = """
 import signal
 signal.alarm({limit})
-from scoop_mpi.hostlist import divide, expand, parse_hostfile, parse_names
+from scoop_mpi.hosts.hostlist import divide, expand, parse_hostfile, parse_names
 names = [f"n{{at:06}}" for at in range({many})]
 {what}
 print("done")

@@ -7,13 +7,15 @@ import time
 
 import pytest
 
-from scoop_mpi import context, futures, strict
-from scoop_mpi.codec import Codec
-from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.instruments import InstrumentedScheduler
-from scoop_mpi.job import Job, Settings
-from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.transport.endpoint import Alone
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.base.job import Job, Settings
+from scoop_mpi.observe import strict
+from scoop_mpi.observe.instruments import InstrumentedScheduler
+from scoop_mpi.process.alone import Alone
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.workers.scheduler import Scheduler
 
 PROGRAM = ("worker-1", 0)
 

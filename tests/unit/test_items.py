@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi.items import Lent, Uncut
+from scoop_mpi.tasks.items import Lent, Uncut
 
 
 @pytest.mark.parametrize("inputs", [range(3, 13), list(range(3, 13))], ids=["range", "list"])

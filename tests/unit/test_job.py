@@ -6,10 +6,10 @@ import pickle
 
 import pytest
 
-from scoop_mpi import context
-from scoop_mpi.job import BrokerInfo, Job, Settings, WorkerName, worker_name
+from scoop_mpi.base import context
+from scoop_mpi.base.job import BrokerInfo, Job, Settings, WorkerName, worker_name
+from scoop_mpi.base.messages import ROOT
 from scoop_mpi.launch.options import parse
-from scoop_mpi.messages import ROOT
 
 # -- names -----------------------------------------------------------------
 

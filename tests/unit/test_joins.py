@@ -4,8 +4,9 @@ import types
 
 import pytest
 
-from scoop_mpi import futures, joins
-from scoop_mpi.job import worker_name
+from scoop_mpi import futures
+from scoop_mpi.base.job import worker_name
+from scoop_mpi.verbs import joins
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 

@@ -1,6 +1,7 @@
 """Who may import whom: the layer table, and what each part keeps its hands off."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -11,40 +12,23 @@ import scoop_mpi
 PACKAGE = Path(scoop_mpi.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-# A module imports only from lower layers. "" is the package itself.
-LAYERS = {
-    "alias": 0, "check": 0, "errors": 0, "items": 0, "launch": 0, "launch.guardian": 0,
-    "launch.interpreter": 0, "messages": 0, "rebuild": 0, "streams": 0, "tools": 0, "transport": 0,
-    "transport.doorbell": 0, "tuning": 0, "uncaught": 0,
-    "definitions": 1, "enquiries": 1, "fallbacks": 1, "forks": 1, "frames": 1, "held": 1,
-    "hostlist": 1, "job": 1, "launch.launchers": 1, "launch.library": 1, "launch.world": 1,
-    "patience": 1, "registry": 1, "sizes": 1, "surroundings": 1, "tools.debug_plots": 1,
-    "broker": 2, "cadence": 2, "launch.allocation": 2, "launch.arguments": 2, "mapcall": 2,
-    "transport.endpoint": 2, "usercode": 2,
-    "changes": 3, "context": 3, "launch.plan": 3, "machine": 3, "renaming": 3,
-    "attributes": 4, "launch.command": 4, "log": 4, "names": 4,
-    "codec": 5, "estimates": 5, "future": 5, "launch.process": 5, "utils": 5,
-    "constants": 6, "diagnosis": 6, "observe": 6, "switchboard": 6, "transport.memory": 6,
-    "transport.mpi": 6, "turns": 6,
-    "backlog": 7, "check.wire": 7, "outcomes": 7, "signals": 7, "strict": 7,
-    "ledger": 8, "parcels": 8, "reports": 8,
-    "trader": 9,
-    "exchange": 10,
-    "loop": 11,
-    "scheduler": 12,
-    "completion": 13, "instruments": 13, "shared": 13,
-    "joins": 14, "runtime": 14,
-    "futures": 15, "": 16,
-    "_types": 17, "check.facts": 17, "children.scoop": 17, "prompt": 17,
-    "check.findings": 18, "check.result": 18, "program": 18,
-    "check.direct": 19, "check.report": 19, "launch.options": 19, "rank": 19,
-    "check.guard": 20, "launch.named": 20, "launch.submit": 20,
-    "check.run": 21, "launch.start": 21,
-    "check.program": 22, "launch.cli": 22,
-    "__main__": 23,
-}
-# Only for annotations, under `if TYPE_CHECKING:`.
-UPWARD_FOR_TYPES = {("context", "scheduler"), ("attributes", "future")}
+ARCHITECTURE = Path(__file__).resolve().parents[2] / "ARCHITECTURE.md"
+LAYERS_MAX = 11
+
+
+def table():
+    """{module: (layer, room, place in its room)} of the table in ARCHITECTURE.md."""
+    rows = re.findall(r"^\| (\d+) \| (\S+) \| [^|]+ \| (.+) \|$", ARCHITECTURE.read_text(), re.M)
+    places = {}
+    for layer, name, files in rows:
+        room = "" if name == "(top)" else name.strip("`/") + "."
+        for place, file in enumerate(re.findall(r"`(\w+)`", files)):
+            module = "" if file == "__init__" else room + file
+            places[module] = int(layer), (layer, room), place
+    return places
+
+
+PLACES = table()
 
 # What code that does no input or output has no use for.
 IO_MODULES = {
@@ -85,7 +69,7 @@ def imports_of(path):
             # `from .. import x`: x may be a module or a name of the package.
             for alias in node.names:
                 whole = f"{module}.{alias.name}"
-                is_module = whole.removeprefix("scoop_mpi.") in LAYERS
+                is_module = whole.removeprefix("scoop_mpi.") in PLACES
                 found.append((whole if is_module else module, only_types))
     return found
 
@@ -102,35 +86,45 @@ def top_level(path):
     return {module.partition(".")[0] for module, _ in imports_of(path)} - {"scoop_mpi"}
 
 
-def test_every_module_has_a_layer():
-    assert {name_of(path) for path in MODULES} == set(LAYERS)
+def test_every_module_is_in_the_table():
+    rooms = {name_of(path) for path in MODULES if path.name == "__init__.py"} - {""}
+    assert {name_of(path) for path in MODULES} - rooms == set(PLACES)
+
+
+def test_there_are_few_layers():
+    assert len({layer for layer, _, _ in PLACES.values()}) <= LAYERS_MAX
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "__init__")
-def test_imports_come_from_lower_layers(path):
+def test_imports_come_from_below(path):
+    """From lower layers, or from the files before it in its room; also those for types."""
     importer = name_of(path)
-    wrong = []
-    for module, only_types in imports_of(path):
-        imported = inside(module)
-        if imported is None or (only_types and (importer, imported) in UPWARD_FOR_TYPES):
-            continue
-        if LAYERS[imported] >= LAYERS[importer]:
-            wrong.append(imported)
-    assert not wrong, f"{importer} (layer {LAYERS[importer]}) imports {wrong}"
+    imported = {inside(module) for module, _ in imports_of(path)} - {None}
+    if path.name == "__init__.py" and importer:
+        assert not imported, "a room's __init__ only says what it is"
+        return
+    layer, room, place = PLACES[importer]
+    wrong = [module for module in imported if not (
+        PLACES[module][0] < layer or PLACES[module][1] == room and PLACES[module][2] < place)]
+    assert not wrong, f"{importer} (layer {layer}) imports {wrong}"
 
 
-def test_the_table_allows_nothing_upward_that_is_not_used():
-    used = {
-        (name_of(path), inside(module))
-        for path in MODULES for module, only_types in imports_of(path) if only_types
-    }
-    assert UPWARD_FOR_TYPES <= used
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: name_of(path) or "__init__")
+def test_files_classes_and_functions_are_short(path):
+    """By having one job each. A docstring counts."""
+    text = path.read_text()
+    too_long = [f"{path.name}: {len(text.splitlines())} lines"] * (len(text.splitlines()) > 400)
+    for node in ast.walk(ast.parse(text)):
+        limit = {ast.ClassDef: 300, ast.FunctionDef: 50}.get(type(node))
+        if limit is not None and node.end_lineno - node.lineno + 1 > limit:
+            too_long.append(f"{node.name}: {node.end_lineno - node.lineno + 1} lines")
+    assert not too_long
 
 
 def test_who_imports_mpi4py():
     importers = {name_of(path) for path in MODULES if "mpi4py" in top_level(path)}
-    # launch.library only asks which library it loads; MPI is not started.
-    assert importers == {"transport.mpi", "launch.library"}
+    # process.library only asks which library it loads; MPI is not started.
+    assert importers == {"wire.mpi", "process.library"}
 
 
 def names_used_of(module, name):
@@ -147,37 +141,39 @@ def test_only_the_codec_pickles_what_crosses_ranks():
         name_of(path) for path in MODULES
         if top_level(path) & {"pickle", "cloudpickle", "marshal", "dill"}
     }
-    # errors derives from pickle.PicklingError; observe writes files of statistics, which
-    # the tools read.
-    assert importers == {"codec", "errors", "observe", "tools.debug_plots"}
-    assert names_used_of("errors", "pickle") == {"PicklingError"}
-    assert names_used_of("observe", "pickle") == {"dump"}
+    # errors derives from pickle.PicklingError; records writes files of statistics, which the
+    # tools read; frame packs plain tuples.
+    assert importers == {"base.errors", "observe.records", "tools.debug_plots", "wire.by_value",
+                         "wire.codec", "wire.frame"}
+    assert names_used_of("base/errors", "pickle") == {"PicklingError"}
+    assert names_used_of("observe/records", "pickle") == {"dump"}
     assert names_used_of("tools/debug_plots", "pickle") <= {"load", "UnpicklingError"}
 
 
 def test_statistics_do_not_cross_ranks():
-    path = PACKAGE / "observe.py"
+    path = PACKAGE / "observe" / "records.py"
     tree = ast.parse(path.read_bytes())
     [names] = [
         {alias.name for alias in node.names} for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "messages"
+        if isinstance(node, ast.ImportFrom) and node.module == "base.messages"
     ]
     assert names == {"ROOT"}  # a number: no message can be made here
     modules = {inside(module) for module, _ in imports_of(path)} - {None}
-    assert modules == {"attributes", "context", "errors", "frames", "future", "job", "log",
-                       "messages"}
+    assert modules == {"base.context", "base.errors", "base.frames", "base.job", "base.log",
+                       "base.messages", "tasks.attributes", "tasks.future"}
 
 
 @pytest.mark.parametrize("name", [
-    "backlog", "broker", "cadence", "ledger", "loop", "mapcall", "messages", "patience",
-    "scheduler", "sizes", "switchboard", "trader", "turns",
+    "base/messages", "broker/broker", "broker/registry", "tasks/backlog", "tasks/mapcall",
+    "tasks/sizes", "tasks/turns", "workers/cadence", "workers/ledger", "workers/loop",
+    "workers/patience", "workers/scheduler", "workers/switchboard", "workers/trader",
 ])
 def test_state_machines_do_no_io(name):
     assert not top_level(PACKAGE / f"{name}.py") & IO_MODULES
 
 
 def test_the_broker_knows_no_threads_and_no_payloads():
-    assert not top_level(PACKAGE / "broker.py") & {
+    assert not top_level(PACKAGE / "broker" / "broker.py") & {
         "threading", "_thread", "greenlet", "pickle", "cloudpickle"}
 
 

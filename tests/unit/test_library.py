@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from scoop_mpi import LaunchError
-from scoop_mpi.launch import library
 from scoop_mpi.launch.launchers import known_launchers
-from scoop_mpi.launch.library import loaded_library
+from scoop_mpi.process import library
+from scoop_mpi.process.library import loaded_library
 
 
 @pytest.mark.parametrize("text, first", [

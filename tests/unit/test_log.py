@@ -8,8 +8,8 @@ import warnings
 import pytest
 
 import scoop_mpi
-from scoop_mpi import context, log
-from scoop_mpi.job import Job
+from scoop_mpi.base import context, log
+from scoop_mpi.base.job import Job
 
 logger = log.logger
 
@@ -165,7 +165,7 @@ def test_the_root_logger_is_untouched(run_python):
         "def state(): return (root.level, root.handlers[:], root.filters[:],\n"
         "    logging.getLoggerClass(), logging.root.manager.disable, logging.raiseExceptions)\n"
         "before = state()\n"
-        "import scoop_mpi\nfrom scoop_mpi import log, utils\n"
+        "import scoop_mpi\nfrom scoop_mpi import utils\nfrom scoop_mpi.base import log\n"
         "scoop_mpi.logger.warning('hidden')\n"
         "log.set_verbosity(2)\n"
         "utils.initLogging(1)\n"

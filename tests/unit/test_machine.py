@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from scoop_mpi import machine, runtime
-from scoop_mpi.machine import MACHINE
-from scoop_mpi.transport import doorbell
-from scoop_mpi.tuning import TUNING
+from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.process import machine
+from scoop_mpi.process.idle import MachineIdler
+from scoop_mpi.process.machine import MACHINE
+from scoop_mpi.wire import doorbell
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ class FakeEndpoint:
 
 @pytest.mark.parametrize("all_can_ring", [False, True])
 def test_the_donor_rests_while_the_worker_sleeps(naps, all_can_ring):
-    idler = runtime.Idler(FakeEndpoint(all_can_ring))
+    idler = MachineIdler(FakeEndpoint(all_can_ring))
     idler.pause(0.0, None)
     assert idler.busy.is_set()
     idler.pause(100.0, None)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from scoop_mpi.messages import (
+from scoop_mpi.base.messages import (
     BROKER, Constant, Define, Defined, Finished, Forget, Forgotten, Found, Lookup, Offer, Request,
     Undefine, Undefined,
 )
-from scoop_mpi.transport.endpoint import Alone
-from scoop_mpi.transport.memory import Network
+from scoop_mpi.process.alone import Alone
+from scoop_mpi.wire.memory import Network
 
 
 def deliveries(seed, count=20):

@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from scoop_mpi import messages
+from scoop_mpi.base import messages
 
 
 def test_every_message_has_a_number():

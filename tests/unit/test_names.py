@@ -6,8 +6,8 @@ import types
 
 import pytest
 
-from scoop_mpi.codec import Codec
-from scoop_mpi.names import PROGRAM, PROGRAM_MODULE, MissingName, Names
+from scoop_mpi.identity.names import PROGRAM, PROGRAM_MODULE, MissingName, Names
+from scoop_mpi.wire.codec import Codec
 
 PROGRAM_SOURCE = """
 import collections, enum, functools, threading

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoop_mpi import observe
-from scoop_mpi.job import Job, Settings
-from scoop_mpi.observe import Observed, Observer
+from scoop_mpi.base.job import Job, Settings
+from scoop_mpi.observe import records as observe
+from scoop_mpi.observe.records import Observed, Observer
 
 KEYS = {"start_time", "end_time", "executionTime", "worker", "creationTime", "callable", "parent"}
 """What SCOOP 0.7 writes for each task."""

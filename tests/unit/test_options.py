@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoop_mpi import LaunchError, __version__
-from scoop_mpi.job import Settings
+from scoop_mpi.base.job import Settings
 from scoop_mpi.launch.options import Options, make_parser, options_of, parse, split
-from scoop_mpi.program import Program
+from scoop_mpi.process.program import Program
 
 PROGRAM = Program("prog.py")
 

@@ -8,10 +8,11 @@ import traceback
 import pytest
 
 from scoop_mpi import NotPicklableError, RemoteTraceback, TaskError
-from scoop_mpi.codec import Codec, pack, unpack
-from scoop_mpi.future import ForeignTask
-from scoop_mpi.mapcall import Chunk
-from scoop_mpi.outcomes import (
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import ForeignTask
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.wire.frame import pack, unpack
+from scoop_mpi.wire.outcomes import (
     ItemsOutcome, Outcomes, TaskOutcome, outcome_of_chunk, outcome_of_task,
 )
 

@@ -7,9 +7,9 @@ import types
 import pytest
 
 import scoop_mpi
-from scoop_mpi import context, errors
-from scoop_mpi.job import BrokerInfo, Job, Settings, worker_name
-from scoop_mpi.messages import Shutdown
+from scoop_mpi.base import context, errors
+from scoop_mpi.base.job import BrokerInfo, Job, Settings, worker_name
+from scoop_mpi.base.messages import Shutdown
 
 MANUAL = ["IS_ORIGIN", "BROKER", "DEBUG", "IS_RUNNING", "worker", "logger"]
 """The names of the table in SCOOP's manual, section 2.4.4."""
@@ -64,9 +64,9 @@ def test_every_error_is_there():
 @pytest.mark.parametrize("package", ["scoop_mpi", "scoop"])
 @pytest.mark.parametrize("name", ["futures", "shared", "utils", "_types", "fallbacks"])
 def test_modules_are_there_without_being_imported(run_python, package, name):
+    install = "from scoop_mpi.process import alias; alias.install()" * (package == "scoop")
     done = run_python(
-        "import sys\n"
-        f"{'' if package == 'scoop_mpi' else 'from scoop_mpi import alias; alias.install()'}\n"
+        f"import sys\n{install}\n"
         f"import {package}\n"
         f"assert {name!r} in dir({package}) and hasattr({package}, {name!r})\n"
         f"found = {package}.{name}\n"
@@ -118,7 +118,7 @@ def test_constants_without_a_launcher(run_python, tmp_path):
         "    print(name, repr(getattr(scoop_mpi, name)))\n"
         "print('str', scoop_mpi.worker)\n"
         # Nothing is started by looking.
-        "from scoop_mpi import context\nprint('scheduler', context._scheduler)\n"
+        "from scoop_mpi.base import context\nprint('scheduler', context._scheduler)\n"
     )
     assert (done.returncode, done.stderr) == (0, "")
     values = dict(line.split(" ", 1) for line in done.stdout.splitlines())
@@ -202,7 +202,8 @@ def test_modules_that_programs_import():
 
 
 def test_types_has_what_futures_has():
-    from scoop_mpi import _types, attributes, futures
+    from scoop_mpi import _types, futures
+    from scoop_mpi.tasks import attributes
     for name in ("Future", "CancelledError", "TimeoutError"):
         assert getattr(_types, name) is getattr(futures, name)
     for name in ("CallbackType", "StopWatch"):

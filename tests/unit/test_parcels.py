@@ -8,12 +8,13 @@ import types
 import pytest
 
 from scoop_mpi import NotPicklableError
-from scoop_mpi.codec import Codec, pack, unpack
-from scoop_mpi.future import Future
-from scoop_mpi.mapcall import Chunk
-from scoop_mpi.messages import Lacking, RejectedTasks
-from scoop_mpi.names import PROGRAM, PROGRAM_MODULE
-from scoop_mpi.parcels import Parcels
+from scoop_mpi.base.messages import Lacking, RejectedTasks
+from scoop_mpi.identity.names import PROGRAM, PROGRAM_MODULE
+from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import Future
+from scoop_mpi.wire.codec import Codec
+from scoop_mpi.wire.frame import pack, unpack
+from scoop_mpi.wire.parcels import Parcels
 
 PREFIX = "This element could not be pickled: "
 LOCK = threading.Lock()

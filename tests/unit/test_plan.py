@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi.hostlist import Host
+from scoop_mpi.hosts.allocation import Allocation
+from scoop_mpi.hosts.hostlist import Host
 from scoop_mpi.launch import plan as plan_module
-from scoop_mpi.launch.allocation import Allocation
 from scoop_mpi.launch.plan import Plan, is_local, make_plan
 
 CORES = 4

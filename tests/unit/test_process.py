@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from scoop_mpi import LaunchError
-from scoop_mpi.errors import TIMED_OUT
+from scoop_mpi.base.errors import TIMED_OUT
 from scoop_mpi.launch import process
 from scoop_mpi.launch.command import Command
 from scoop_mpi.launch.process import Stdin
-from scoop_mpi.launch.world import (
+from scoop_mpi.process.world import (
     ROOT_PID_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE,
 )
 

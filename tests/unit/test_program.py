@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from scoop_mpi import LaunchError, context
-from scoop_mpi.messages import Left
-from scoop_mpi.names import PROGRAM, PROGRAM_MODULE
-from scoop_mpi.program import Program, divided, only_on_workers
+from scoop_mpi import LaunchError
+from scoop_mpi.base import context
+from scoop_mpi.base.messages import Left
+from scoop_mpi.identity.names import PROGRAM, PROGRAM_MODULE
+from scoop_mpi.process.program import Program, divided, only_on_workers
 
 pytestmark = pytest.mark.usefixtures("interpreter")
 

@@ -6,8 +6,10 @@ import sys
 import pytest
 
 import scoop_mpi
-from scoop_mpi import context, futures, prompt, shared
-from scoop_mpi.job import Job
+from scoop_mpi import futures, shared
+from scoop_mpi.base import context
+from scoop_mpi.base.job import Job
+from scoop_mpi.process import prompt
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -133,7 +135,7 @@ def test_a_python_without_line_editing(monkeypatch):
 
 def test_completion_knows_the_programs_names(run_python):
     done = run_python(
-        "import readline\nfrom scoop_mpi import prompt\n"
+        "import readline\nfrom scoop_mpi.process import prompt\n"
         "prompt._edit_lines({'simulate_everything': 1})\n"
         "print(readline.get_completer()('simulate', 0))\n"
     )

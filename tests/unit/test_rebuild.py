@@ -14,9 +14,9 @@ import cloudpickle
 import pytest
 from apart import on_rank_of, send
 
-from scoop_mpi import rebuild
-from scoop_mpi.codec import Codec
-from scoop_mpi.messages import Definition
+from scoop_mpi.base.messages import Definition
+from scoop_mpi.identity import rebuild
+from scoop_mpi.wire.codec import Codec
 
 
 def fill(reduced):

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoop_mpi.messages import (
+from scoop_mpi.base.messages import (
     Constant, Define, Defined, Definition, Forget, Forgotten, Found, Lookup, Offer, Undefine,
     Undefined, Variable,
 )
-from scoop_mpi.registry import Registry, forward, size_of
-from scoop_mpi.tuning import TUNING, Tuning
+from scoop_mpi.base.tuning import TUNING, Tuning
+from scoop_mpi.broker.registry import Registry, forward, size_of
 
 SMALL, FANOUT = TUNING.small_constant, TUNING.constant_fanout
 

@@ -8,7 +8,7 @@ import typing
 
 import pytest
 
-from scoop_mpi import renaming
+from scoop_mpi.identity import renaming
 
 MADE = '''
 import abc, collections, dataclasses, enum, functools, typing

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from scoop_mpi import context
-from scoop_mpi.scheduler import Scheduler
+from scoop_mpi.base import context
+from scoop_mpi.workers.scheduler import Scheduler
 
 SERIAL = "runs serially; start it with: python -m scoop_mpi"
 

@@ -9,8 +9,9 @@ from types import ModuleType
 
 import pytest
 
-from scoop_mpi import futures, registry, shared
-from scoop_mpi.errors import NotPicklableError
+from scoop_mpi import futures, shared
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.broker import registry
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 

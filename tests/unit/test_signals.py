@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from scoop_mpi import context, futures, shared
-from scoop_mpi.signals import Guarded, guard
+from scoop_mpi import futures, shared
+from scoop_mpi.base import context
+from scoop_mpi.workers.signals import Guarded, guard
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 
@@ -131,7 +132,7 @@ def test_what_was_noted_is_dropped_with_the_handler():
 
 
 def test_a_handler_that_raises_is_given_time(monkeypatch):
-    monkeypatch.setattr("scoop_mpi.signals.REST_S", 0.2)
+    monkeypatch.setattr("scoop_mpi.workers.signals.REST_S", 0.2)
     signal.signal(signal.SIGUSR1, ring)
     for _ in range(3):
         with pytest.raises(TooLong):
@@ -370,7 +371,7 @@ def test_other_handlers_at_exit(run_python, handler, error, out):
 
 def test_a_forked_child_has_plain_handlers(run_python):
     done = run_python(serial(
-        "from scoop_mpi import context\n"
+        "from scoop_mpi.base import context\n"
         "signal.signal(signal.SIGUSR1, lambda *_: print('called', flush=True))\n"
         "futures.submit(abs, 1).result()\n"
         "if not os.fork():\n    os.kill(os.getpid(), signal.SIGUSR1)\n    os._exit(0)\n"

@@ -16,8 +16,8 @@ from scoop_mpi.launch.launchers import Choice, Launcher
 from scoop_mpi.launch.options import parse
 from scoop_mpi.launch.process import Ended, Stdin
 from scoop_mpi.launch.start import program_arguments
-from scoop_mpi.launch.world import SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE
-from scoop_mpi.program import Program
+from scoop_mpi.process.program import Program
+from scoop_mpi.process.world import SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE
 
 LAUNCHER = Launcher(
     "X", ["x"], ["X"], {"MPICH": []}, ["-n", "{ranks}"], schedulers=["SLURM"],

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scoop_mpi.streams import flush_output, put_back_unusable, write_error
+from scoop_mpi.base.streams import flush_output, put_back_unusable, write_error
 
 
 class Angry:

@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from scoop_mpi import strict
-from scoop_mpi.errors import NotPicklableError
-from scoop_mpi.strict import Strict
+from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.observe import strict
+from scoop_mpi.observe.strict import Strict
 
 pytestmark = pytest.mark.usefixtures("scheduler")
 

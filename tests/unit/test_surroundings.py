@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from scoop_mpi import LaunchError, surroundings
-from scoop_mpi.surroundings import (
+from scoop_mpi import LaunchError
+from scoop_mpi.process import surroundings
+from scoop_mpi.process.surroundings import (
     THREAD_VARIABLES, enter, fair_threads, hear_interrupts, prolog_is_due, run_prolog, set_home,
     set_nice, set_pythonpath, set_threads,
 )
@@ -32,7 +33,7 @@ def test_a_prolog_for_real(run_python, tmp_path):
     prolog.write_text("export SET_BY_PROLOG=yes")
     done = run_python(
         "import os, sys\nfrom scoop_mpi.launch.command import prolog_command\n"
-        "from scoop_mpi.surroundings import prolog_is_due, run_prolog\n"
+        "from scoop_mpi.process.surroundings import prolog_is_due, run_prolog\n"
         f"if prolog_is_due(): run_prolog(prolog_command({str(prolog)!r}))\n"
         "print(os.environ['SET_BY_PROLOG'], sys.flags.utf8_mode, 'SCOOP_MPI_PROLOG_DONE' in "
         "os.environ)\n", "-X", "utf8")
@@ -72,7 +73,7 @@ def test_no_paths_for_modules(monkeypatch):
 
 def test_niceness(run_python):
     level = os.nice(0)
-    done = run_python("import os\nfrom scoop_mpi.surroundings import set_nice\n"
+    done = run_python("import os\nfrom scoop_mpi.process.surroundings import set_nice\n"
                       f"set_nice({min(19, level + 3)})\nset_nice({min(19, level + 3)})\n"
                       "print(os.nice(0))\n")
     assert (done.stdout, done.stderr) == (f"{min(19, level + 3)}\n", "")

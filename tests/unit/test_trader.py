@@ -7,24 +7,24 @@ from types import SimpleNamespace
 
 import pytest
 
-from scoop_mpi import trader as module
-from scoop_mpi.backlog import Backlog
-from scoop_mpi.cadence import Cadence
-from scoop_mpi.codec import Codec, find_reference
-from scoop_mpi.context import here
-from scoop_mpi.errors import NotPicklableError, ThreadError
-from scoop_mpi.exchange import Exchange
-from scoop_mpi.future import PENDING, SENT, ForeignTask, Future
-from scoop_mpi.mapcall import MapCall
-from scoop_mpi.messages import (
+from scoop_mpi.base.context import here
+from scoop_mpi.base.errors import NotPicklableError, ThreadError
+from scoop_mpi.base.messages import (
     BROKER, Grant, Items, Lacking, Offer, RejectedTasks, Request, Results, Tasks,
 )
-from scoop_mpi.outcomes import Outcomes
-from scoop_mpi.scheduler import Scheduler
-from scoop_mpi.sizes import Sizes
-from scoop_mpi.trader import Terms
-from scoop_mpi.transport.memory import Network
-from scoop_mpi.tuning import TUNING, Tuning
+from scoop_mpi.base.tuning import TUNING, Tuning
+from scoop_mpi.tasks.backlog import Backlog
+from scoop_mpi.tasks.future import PENDING, SENT, ForeignTask, Future
+from scoop_mpi.tasks.mapcall import MapCall
+from scoop_mpi.tasks.sizes import Sizes
+from scoop_mpi.wire.codec import Codec, find_reference
+from scoop_mpi.wire.memory import Network
+from scoop_mpi.wire.outcomes import Outcomes
+from scoop_mpi.workers import trader as module
+from scoop_mpi.workers.cadence import Cadence
+from scoop_mpi.workers.exchange import Exchange
+from scoop_mpi.workers.scheduler import Scheduler
+from scoop_mpi.workers.trader import Terms
 
 FEW_GIFTS = Tuning(served_one_by_one=1, gifts_at_once=2)
 """As if thousands of workers asked."""

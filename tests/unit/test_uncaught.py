@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from scoop_mpi import uncaught
-from scoop_mpi.future import Future
+from scoop_mpi.base import uncaught
+from scoop_mpi.tasks.future import Future
 
 
 @pytest.mark.parametrize("request_code, code, text", [

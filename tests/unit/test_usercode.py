@@ -6,8 +6,8 @@ import weakref
 import pytest
 from greenlet import GreenletExit
 
-from scoop_mpi.frames import Leaving
-from scoop_mpi.usercode import attempt, attribute, shown
+from scoop_mpi.base.frames import Leaving
+from scoop_mpi.base.usercode import attempt, attribute, shown
 
 
 class Leave(BaseException):

@@ -5,7 +5,9 @@ import os
 
 import pytest
 
-from scoop_mpi import LaunchError, log, utils
+from scoop_mpi import LaunchError
+from scoop_mpi import utils
+from scoop_mpi.base import log
 
 VARIABLES = [
     "SLURM_NODELIST", "SLURM_JOB_NODELIST", "SLURM_TASKS_PER_NODE", "SLURM_JOB_CPUS_PER_NODE",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scoop_mpi import LaunchError
-from scoop_mpi.launch.world import (
+from scoop_mpi.process.world import (
     ROOT_PID_VARIABLE, SIZE_VARIABLE, STDIN_BY_LAUNCHER, STDIN_VARIABLE, TERMINAL_VARIABLE,
     announce_root, check_size, forget_launcher, in_interactive_step, is_first_of_host, is_inherited,
     launched_rank, launched_size, take_stdin, told,
@@ -167,7 +167,7 @@ def test_the_root_reads_what_was_piped(run_python, tmp_path):
     piped = tmp_path / "input.txt"
     piped.write_text("first\nsecond\n")
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        "import sys\nfrom scoop_mpi.process.world import take_stdin\n"
         f"take_stdin({{{STDIN_VARIABLE!r}: {str(piped)!r}}})\n"
         "print([input(), sys.stdin.read(), sys.stdin.fileno()])\n"
     )
@@ -177,7 +177,7 @@ def test_the_root_reads_what_was_piped(run_python, tmp_path):
 @pytest.mark.parametrize("environ", [{}, {STDIN_VARIABLE: ""}, {STDIN_VARIABLE: "/not/there"}])
 def test_nothing_was_piped(run_python, environ):
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        "import sys\nfrom scoop_mpi.process.world import take_stdin\n"
         f"before = sys.stdin\ntake_stdin({environ!r})\nprint(sys.stdin is before)\n"
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
@@ -185,7 +185,7 @@ def test_nothing_was_piped(run_python, environ):
 
 def test_a_root_that_mpich_does_not_feed_reads_nothing(run_python):
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        "import sys\nfrom scoop_mpi.process.world import take_stdin\n"
         "before = sys.stdin\ntake_stdin({'MPI_LOCALNRANKS': '2'})\n"
         "print(sys.stdin is before, repr(sys.stdin.read()))\n"
     )
@@ -194,7 +194,7 @@ def test_a_root_that_mpich_does_not_feed_reads_nothing(run_python):
 
 def test_a_root_that_its_launcher_feeds(run_python):
     done = run_python(
-        "import sys\nfrom scoop_mpi.launch.world import take_stdin\n"
+        "import sys\nfrom scoop_mpi.process.world import take_stdin\n"
         f"before = sys.stdin\ntake_stdin({{{STDIN_VARIABLE!r}: {STDIN_BY_LAUNCHER!r}}})\n"
         "print(sys.stdin is before)\n"
     )
@@ -203,7 +203,7 @@ def test_a_root_that_its_launcher_feeds(run_python):
 
 def test_the_others_read_nothing(run_python):
     done = run_python(
-        "import os, sys\nfrom scoop_mpi.launch.world import leave_stdin\n"
+        "import os, sys\nfrom scoop_mpi.process.world import leave_stdin\n"
         "leave_stdin()\nprint(repr(sys.stdin.read()), os.read(0, 1))\n"
     )
     assert (done.stdout, done.stderr) == ("'' b''\n", "")
@@ -226,7 +226,7 @@ def test_the_root_talks_with_the_terminal(run_python, tmp_path, terminal):
     pid_file = tmp_path / "root"
     os.write(user, b"typed\n")
     done = run_python(
-        "import os, sys\nfrom scoop_mpi.launch.world import announce_root, take_stdin\n"
+        "import os, sys\nfrom scoop_mpi.process.world import announce_root, take_stdin\n"
         f"environ = {{{TERMINAL_VARIABLE!r}: {path!r}, {ROOT_PID_VARIABLE!r}: "
         f"{str(pid_file)!r}}}\n"
         "announce_root(environ)\ntake_stdin(environ)\n"
@@ -264,7 +264,7 @@ def environ_of(monkeypatch):
         for variable, value in recorded(name).items():
             monkeypatch.setenv(variable, value)
         monkeypatch.setenv("SCOOP_MPI_RANK", "")
-    monkeypatch.setattr("scoop_mpi.launch.world._told", {})
+    monkeypatch.setattr("scoop_mpi.process.world._told", {})
     return environ_of
 
 

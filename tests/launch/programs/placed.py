@@ -9,8 +9,9 @@ import sys
 import time
 
 import scoop_mpi
-from scoop_mpi import context, futures
-from scoop_mpi.launch.world import HOSTS_VARIABLE, told
+from scoop_mpi import futures
+from scoop_mpi.base import context
+from scoop_mpi.process.world import HOSTS_VARIABLE, told
 
 ENVIRONMENT = ("OMP_NUM_THREADS", "PYTHONPATH", "FROM_PROLOG")
 

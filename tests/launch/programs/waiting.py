@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import scoop_mpi
-from scoop_mpi import context, futures
+from scoop_mpi import futures
+from scoop_mpi.base import context
 
 
 def wait(folder):

@@ -20,7 +20,8 @@ from ways import (
     from_a_constant, from_a_task, itself, new_name,
 )
 
-from scoop_mpi import NotPicklableError, futures, shared
+from scoop_mpi import NotPicklableError
+from scoop_mpi import futures, shared
 
 creator.create("FitnessMax", base.Fitness, weights=(1.0,))
 creator.create("Individual", list, fitness=creator.FitnessMax)

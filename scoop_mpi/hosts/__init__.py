@@ -1,0 +1,1 @@
+"""Lists of hosts: read, expanded, divided; what a job scheduler has given."""

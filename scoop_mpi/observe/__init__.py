@@ -1,0 +1,1 @@
+"""Looking closely: ``--strict``, ``--debug``, ``--profile``."""

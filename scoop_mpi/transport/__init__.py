@@ -1,1 +1,0 @@
-"""How messages move between ranks: one protocol, two implementations."""

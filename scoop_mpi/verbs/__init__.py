@@ -1,0 +1,1 @@
+"""What is behind ``futures``: maps, reductions, waiting for several."""

@@ -1,0 +1,1 @@
+"""How things travel: to bytes and back, over MPI or in memory."""

@@ -1,0 +1,200 @@
+"""Work to messages and back, and what to say when that fails.
+
+One unpicklable argument must not take its neighbours in a bundle with it: when a
+bundle does not pickle, its members are tried one by one; when it does not unpickle,
+the owner is told and sends them one by one (``messages.RejectedTasks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from ..base.context import here
+from ..base.errors import NotPicklableError
+from ..base.messages import (
+    Constant, Definition, Items, Lacking, RejectedItems, RejectedTasks, Tasks,
+)
+from ..base.usercode import attempt, shown
+from ..identity.definitions import Found
+from ..identity.names import MissingName
+from ..tasks.chunk import Chunk
+from ..tasks.future import ForeignTask, Future, name_of
+from .codec import PICKLES_OWN, Codec, MissingDefinition
+from .diagnosis import (
+    call_not_picklable, first_unpicklable, function_not_picklable, short, unpicklable_part_of_task,
+)
+from .outcomes import HOST
+
+
+class Parcels:
+    """Packs and unpacks for the rank that ``codec`` belongs to."""
+
+    def __init__(self, codec: Codec, rank: int) -> None:
+        self.codec = codec
+        self.rank = rank
+
+    # -- work --------------------------------------------------------------
+
+    def pack_tasks(
+        self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
+        whole: bool = False, first_thread: bool = True,
+    ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
+        """Returns the message (None if nothing is left to send) and what cannot be sent.
+
+        Args:
+            whole: with all definitions, as ``dest`` or another was found to lack one.
+            first_thread: is this the thread that runs tasks? On the other nothing is sent,
+                and nothing said, if it may pickle on the first (:func:`_is_final`).
+        """
+        failed: list[tuple[Future[Any], NotPicklableError]] = []
+        found: Found = {}
+        here.refused = False
+        payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
+        if not first_thread and not _is_final(why):
+            return None, []
+        if why is not None:
+            failed = [(t, error) for t in tasks
+                      if (error := unpicklable_part_of_task(self.codec, t))]
+            bad = {task.number for task, _ in failed}
+            tasks = [task for task in tasks if task.number not in bad]
+            found = {}
+            payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
+            if why is not None:  # each by itself would do, but not now or not together
+                return None, failed + [(t, call_not_picklable(t.func, why)) for t in tasks]
+            if not tasks:
+                return None, failed
+            if not first_thread and not _is_final(None):
+                return None, []
+        ids = tuple(task.number for task in tasks)
+        assert payload is not None
+        message = Tasks(owner, ids, estimate_s, payload, *self._share(found, dest, whole))
+        return message, failed
+
+    def unpack_tasks(self, message: Tasks) -> list[ForeignTask[Any]] | RejectedTasks:
+        """The tasks of ``message``, or what to tell their owner."""
+        calls, why = self._load(message, message.payload)
+        if why is None:
+            # Another user's class may have unpickled to something else.
+            tasks, why = attempt(_tasks_of, message, calls)
+            if tasks is not None:
+                return tasks
+        assert why is not None
+        return RejectedTasks(message.ids, *self._why_rejected(message, why))
+
+    def pack_chunk(
+        self, chunk: Chunk, dest: int, whole: bool = False, first_thread: bool = True
+    ) -> tuple[Items | None, list[Any], NotPicklableError | None]:
+        """Returns the message, the chunk's arguments and, if it cannot be sent, why.
+
+        With an error, the arguments are those before the one that does not pickle; without
+        error and message, all.
+        ``whole``, ``first_thread``: as in :meth:`pack_tasks`.
+        """
+        args = chunk.args()
+        found: Found = {}
+        here.refused = False
+        function, why = attempt(self.codec.dumps, chunk.func, found)
+        payload, together = None, None
+        if function is not None:
+            payload, together = attempt(self.codec.dumps, args, found)
+        if not first_thread and not _is_final(why or together):
+            return None, args, None
+        if function is None:
+            assert why is not None
+            return None, [], function_not_picklable(chunk.func, why)
+        if payload is None:
+            bad = first_unpicklable(
+                self.codec, lambda at: f"item {at} for {name_of(chunk.func)}", args, chunk.start)
+            if bad is not None:
+                return None, args[:bad[0]], bad[1]
+            assert together is not None
+            return None, [], call_not_picklable(chunk.func, together)
+        message = Items(
+            chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred, chunk.estimate_s,
+            function, payload, *self._share(found, dest, whole),
+        )
+        return message, args, None
+
+    def unpack_chunk(self, message: Items) -> Chunk | RejectedItems:
+        """The chunk of ``message``, or what to tell its owner."""
+        func, why = self._load(message, message.function)
+        args: Any = None
+        if why is None:
+            args, why = self._load(message, message.payload)
+        if why is not None:
+            return RejectedItems(message.map_id, message.start, message.length,
+                                 *self._why_rejected(message, why))
+        return Chunk(message.owner, message.map_id, cast("Callable[..., Any]", func),
+                     message.starred, message.start, args, message.estimate_s)
+
+    def _share(
+        self, found: Found, dest: int, whole: bool
+    ) -> tuple[tuple[Definition, ...], tuple[bytes, ...]]:
+        """The definitions to send along, and the keys of those that ``dest`` has."""
+        if not found:
+            return (), ()
+        news = self.codec.definitions.news_for(dest, found)
+        if whole or len(news) == len(found):
+            return tuple(found.values()), ()
+        brought = {one.key for one in news}
+        return news, tuple(key for key in found if key not in brought)
+
+    def _load(
+        self, message: Tasks | Items, data: bytes
+    ) -> tuple[Any, None] | tuple[None, BaseException]:
+        if message.definitions:
+            self.codec.definitions.learn(message.definitions)
+        return attempt(self.codec.loads, data, message.definitions)
+
+    def _why_rejected(
+        self, message: Tasks | Items, error: BaseException
+    ) -> tuple[Lacking, str]:
+        keys: tuple[bytes, ...] = ()
+        if isinstance(error, MissingDefinition):
+            keys = self.codec.definitions.missing(message.needs) or message.needs
+        reason = (f"rank {self.rank} ({HOST}) could not rebuild it: "
+                  f"{type(error).__name__}: {shown(error, str)}")
+        if isinstance(error, MissingName):
+            return Lacking(keys, error.module, error.name), reason
+        return Lacking(keys, "", ""), reason
+
+    # -- constants ---------------------------------------------------------
+
+    def pack_constant(self, name: str, value: object) -> Constant:
+        """A shared constant of this rank.
+
+        Raises:
+            NotPicklableError: ``value`` cannot be pickled.
+        """
+        found: Found = {}
+        pickled, why = attempt(self.codec.dumps, value, found)
+        if pickled is None:
+            raise NotPicklableError(f"the constant {name}: {short(value)} ({shown(why, str)})")
+        # All definitions: nobody can say that one is missing.
+        return Constant(name, self.rank, callable(value), pickled, tuple(found.values()))
+
+
+def _tasks_of(message: Tasks, calls: Any) -> list[ForeignTask[Any]]:
+    tasks: list[ForeignTask[Any]] = []
+    for number, (func, args, kwargs, *callbacks) in zip(message.ids, calls):
+        tasks.append(ForeignTask(number, message.owner, func, args, kwargs))
+        for callback in callbacks:
+            tasks[-1].add_done_callback(*callback)
+    return tasks
+
+
+def _is_final(why: BaseException | None) -> bool:
+    """Would the first thread have the same: a pickle, or what pickle says of a type?
+
+    All else may differ there: what a task changes meanwhile, what belongs to a thread, what
+    calls a verb (which is refused on the donor thread).
+    """
+    return not here.refused and (why is None or isinstance(why, PICKLES_OWN))
+
+
+def _call(task: Future[Any]) -> tuple[Any, ...]:
+    """A task as it travels: function, arguments, and callbacks that go with it."""
+    if task.listeners is not None:
+        return task.func, task.args, task.kwargs, *task.send_callbacks()
+    return task.func, task.args, task.kwargs
