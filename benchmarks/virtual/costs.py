@@ -59,7 +59,7 @@ class Costs:
 class Idling:
     """How idle ranks wait for messages (``machine``).
 
-    ``bell_s``: seconds in which a message wakes a rank on its own node (``transport.doorbell``).
+    ``bell_s``: seconds in which a message wakes a rank on its own node (``wire.doorbell``).
     """
 
     yield_s: float = TUNING.yield_s

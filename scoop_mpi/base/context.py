@@ -1,6 +1,6 @@
 """What is process-wide: the scheduler that runs here, and this process's place in the job.
 
-Set by ``rank`` and ``runtime``. Where no launcher was used, the first verb makes a
+Set by what runs a rank (``process``). Where no launcher was used, the first verb makes a
 scheduler without peers, so that the program runs serially in its own process.
 """
 

@@ -2,7 +2,7 @@
 
 All are immutable tuples. Payloads are opaque ``bytes``: the broker forwards or
 ignores them and never unpickles one; plain values of results need no such care.
-``codec`` turns a message into bytes.
+``frame`` turns a message into bytes.
 
 A worker that wants work says REQUEST, a worker that has work to give away says
 OFFER, the broker answers with GRANT. TASKS, ITEMS and RESULTS then go straight

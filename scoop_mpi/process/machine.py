@@ -2,12 +2,12 @@
 
 Waiting. Blocking MPI calls spin, which starves the other ranks of a full node. We
 poll instead: at first, if there is a core for every rank, yielding it between two polls;
-then sleeping. Ranks of the same host wake each other (``transport.doorbell``). Messages
+then sleeping. Ranks of the same host wake each other (``wire.doorbell``). Messages
 from elsewhere must be polled for: so in a pool of several hosts a sleep lasts for a
 hundredth of the time waited so far, no wait becomes more than about 1 % longer and an
 idle rank is quiet. (``time.sleep(0)`` is no yield: it can take 100 µs.)
 
-``runtime`` gets the machine passed in, and simulations have one of their own.
+The loops get the machine passed in, and simulations have one of their own.
 """
 
 from __future__ import annotations

@@ -5,9 +5,11 @@ Endpoint and ``machine`` are passed in, so that whole jobs run in simulations.
 
 from __future__ import annotations
 
+import sys
+
 from ..base import context
 from ..base.log import logger
-from ..base.messages import BROKER, Failure, Finished, Goodbye, Left
+from ..base.messages import BROKER, ROOT, Failure, Finished, Goodbye, Left
 from ..base.streams import flush_output, put_back_unusable
 from ..wire.codec import Codec
 from ..wire.endpoint import ProcessEndpoint
@@ -17,6 +19,11 @@ from .endings import late_failure
 from .idle import MachineIdler
 from .machine import MACHINE, Machine
 from .schedulers import make_scheduler
+
+
+def has_gil() -> bool:
+    """True but for free-threaded interpreters."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 class Worker:
@@ -42,9 +49,15 @@ class Worker:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
         self.scheduler.expect_errors()
-        if self.scheduler.exchange.peers and self._endpoint.two_threads:
+        if not self.scheduler.exchange.peers or not self._endpoint.two_threads:
+            return
+        if has_gil():
             self._donor = Donor(
                 self.scheduler, self._idler, self._endpoint.abort, self._machine)
+        elif self.scheduler.rank == ROOT:
+            logger.warning("this Python runs without the GIL, on which workers rely to answer "
+                           "others while a task computes: here they do so between tasks only. "
+                           "Set PYTHON_GIL=1 in the environment of all ranks")
 
     def finish(self, message: Finished | Failure | Left | None) -> int:
         """Says ``message`` to the broker, runs tasks until the job ends.

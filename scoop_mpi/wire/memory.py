@@ -1,6 +1,6 @@
 """A network in memory: for simulations, where the order of delivery is chosen.
 
-Every message goes through ``codec``, so what does not survive the wire fails here
+Every message goes through ``frame``, so what does not survive the wire fails here
 too. Any message in flight may be the next to arrive, as large messages over MPI may
 be overtaken.
 """

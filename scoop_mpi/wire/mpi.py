@@ -10,7 +10,7 @@ How a message travels
     blocks of ``BLOCK`` bytes (padded), marked by their tag.
 
 Threads
-    ``MPI_THREAD_SERIALIZED``: two threads make calls, never at once (``trader``).
+    ``MPI_THREAD_SERIALIZED``: two threads make calls, never at once (``exchange``).
 
 ``ssend`` was not taken: two ranks that send to each other would wait for ever.
 """

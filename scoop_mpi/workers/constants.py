@@ -8,7 +8,7 @@ answer to a question. So:
     FORGET for one that has not come yet is kept, and answered when it comes.
 
 Two threads call what takes messages in (``arrive``, ``arrive_early``, ``defined``,
-``forget``), under the lock of ``trader``; all else, and all that runs user code
+``forget``), under the lock of ``exchange``; all else, and all that runs user code
 (unpickling), is for the first thread.
 """
 

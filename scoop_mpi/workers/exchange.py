@@ -17,7 +17,7 @@ code: what has come waits in the inbox until :meth:`Exchange.take_in`.
     all else                       belongs to the first thread
 
 So it relies on single C calls being one step, as the GIL makes them. On an interpreter
-without the GIL there is no donor thread (``runtime``).
+without the GIL there is no donor thread (``process.worker_rank``).
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ IO_MODULES = {
 
 
 def name_of(path):
-    """The module's name inside the package: ``transport.mpi``; "" is the package."""
+    """The module's name inside the package: ``wire.mpi``; "" is the package."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
