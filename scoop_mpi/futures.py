@@ -35,6 +35,9 @@ __all__ = [
 
 R = TypeVar("R")
 
+for _verb in map, map_as_completed, mapReduce, mapScan:
+    _verb.__module__ = __name__  # where programs find it
+
 
 def submit(func: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
     """Makes a task of ``func(*args, **kwargs)``, to run here or on another worker.

@@ -32,12 +32,26 @@ from .registry import Registry
 
 
 class BrokerState(Enum):
-    """MATCHING → DRAINING → STOPPING → STOPPED; a failure leads to STOPPING at once."""
+    """What may follow on which: :data:`TRANSITIONS`."""
 
     MATCHING = "matching work and workers"
     DRAINING = "the program ended, its submitted tasks are finishing"
     STOPPING = "SHUTDOWN sent, waiting for GOODBYE"
     STOPPED = "every worker has left"
+
+
+TRANSITIONS: dict[BrokerState, dict[BrokerState, str]] = {
+    BrokerState.MATCHING: {
+        BrokerState.DRAINING: "the program ended",
+        BrokerState.STOPPING: "a failure, or an exception of the program",
+    },
+    BrokerState.DRAINING: {
+        BrokerState.STOPPING: "nothing is left to do, or a failure",
+    },
+    BrokerState.STOPPING: {BrokerState.STOPPED: "the last worker has said GOODBYE"},
+    BrokerState.STOPPED: {},
+}
+"""The broker's life: from a state to others, and when."""
 
 
 class Broker:
@@ -92,10 +106,30 @@ class Broker:
                 self.present.discard(source)
                 if self.present:
                     return []
-                self.state = BrokerState.STOPPED
+                self._enter(BrokerState.STOPPED)
                 return [(worker, Leave()) for worker in self.workers]
             case _:
                 raise AssertionError(f"not a message for the broker: {message!r}")
+
+    def _enter(self, state: BrokerState) -> None:
+        if state not in TRANSITIONS[self.state]:
+            raise AssertionError(f"the broker cannot go from {self.state} to {state}")
+        self.state = state
+
+    def validate(self) -> None:
+        """Checks what must hold between two messages.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        workers = set(self.workers)
+        assert workers.issuperset(self._idle) and workers.issuperset(self._offers)
+        assert workers.issuperset(self.present)
+        if not self._is_over():  # nobody waits for whom there is work, but the giver itself
+            assert not self._idle or not self._offers or (
+                len(self._idle) == 1 and self._idle.keys() == self._offers.keys()
+            ), (self._idle, self._offers)
+        assert (self.state is BrokerState.STOPPED) is not bool(self.present)
 
     def _is_over(self) -> bool:
         return self.state in (BrokerState.STOPPING, BrokerState.STOPPED)
@@ -122,7 +156,8 @@ class Broker:
     def _next_turn(self) -> Sends:
         if self.state not in (BrokerState.MATCHING, BrokerState.DRAINING):
             return []
-        self.state = BrokerState.DRAINING
+        if self.state is not BrokerState.DRAINING:
+            self._enter(BrokerState.DRAINING)
         self._turn += 1
         self._created_before, self._created = self._created, {}
         return [(worker, Drain(self._turn)) for worker in self.workers]
@@ -153,5 +188,5 @@ class Broker:
     def _stop(self) -> Sends:
         if self._is_over():
             return []
-        self.state = BrokerState.STOPPING
+        self._enter(BrokerState.STOPPING)
         return [(worker, Shutdown(self.exit_code)) for worker in self.workers]

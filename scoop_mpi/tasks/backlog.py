@@ -22,7 +22,7 @@ from typing import Any, Union
 from ..base.tuning import Tuning
 from .chunk import Chunk
 from .estimates import Estimates
-from .future import ForeignTask, Future
+from .future import PENDING, ForeignTask, Future
 from .mapcall import MapCall
 from .sizes import Sizes
 from .turns import Turns
@@ -67,6 +67,19 @@ class Backlog:
 
     def __bool__(self) -> bool:
         return bool(self.own or self.chunks or self.foreign) or self._open_map() is not None
+
+    def validate(self) -> None:
+        """Checks what must hold between two steps.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        for number, task in list(self.own.items()):
+            assert task.number == number and task.state is PENDING, task
+        for task in list(self.foreign):
+            assert task.state is PENDING, task
+        maps = [call.id for call in list(self.maps)]
+        assert len(set(maps)) == len(maps), f"maps are there twice: {maps}"
 
     def more_than(self, count: int, without_light: bool = False) -> bool:
         """True if more than ``count`` pieces of work could be given away.

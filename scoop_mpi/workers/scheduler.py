@@ -293,6 +293,15 @@ class Scheduler(Loop):
         )
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 
+    def validate(self) -> None:
+        """Checks the books: what must hold between two steps of this worker.
+
+        Raises:
+            AssertionError: it does not.
+        """
+        self.backlog.validate()
+        self.exchange.ledger.validate()
+
     def hold_still(self) -> None:
         """Keeps the donor thread between two looks; see :meth:`Exchange.hold_still`."""
         self.exchange.hold_still()

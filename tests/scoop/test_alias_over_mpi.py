@@ -209,7 +209,7 @@ def test_lines_of_the_logger(run: Run, tmp_path: Path, option: str, unbuffered: 
         match = LINE.fullmatch(line)
         assert match, line
         _, worker, module, level, text = match.groups()
-        if module in ("rank", "runtime"):
+        if module in ("rank", "worker_rank"):
             our_lines += 1
             continue
         assert module == "program"

@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from scoop_mpi.base.messages import Items, Message, RejectedItems, RejectedTasks, Results, Tasks
+from scoop_mpi.base.messages import (
+    Items, Message, RejectedItems, RejectedTasks, Results, Sends, Tasks,
+)
+from scoop_mpi.broker.broker import Broker
 from scoop_mpi.tasks.chunk import Chunk
-from scoop_mpi.tasks.future import ForeignTask
+from scoop_mpi.tasks.future import TRANSITIONS, ForeignTask, Future, State
 from scoop_mpi.tasks.mapcall import MapCall
 from scoop_mpi.wire.frame import unpack
 from scoop_mpi.wire.outcomes import Fields, Outcome, TaskOutcome
@@ -63,6 +66,30 @@ class SimulatedMapCall(MapCall):
         self.failed |= error is not None
         self.done.append((start, start + len(values)))
         super().deliver(start, values, error, count, elapsed_s)
+
+
+class ValidatedBroker(Broker):
+    """Looks at its books after each message."""
+
+    def handle(self, source: int, message: Message) -> Sends:
+        sends = super().handle(source, message)
+        self.validate()
+        return sends
+
+
+_SLOT = Future.__dict__["state"]
+
+
+class CheckedState:
+    """In place of the slot of a future's state: raises at what is not in the table."""
+
+    def __get__(self, future: Any, kind: Any = None) -> Any:
+        return self if future is None else _SLOT.__get__(future, kind)
+
+    def __set__(self, future: Any, state: State) -> None:
+        before = getattr(future, "state", None)
+        assert before is None or state in TRANSITIONS[before], f"from {before} to {state}"
+        _SLOT.__set__(future, state)
 
 
 def check_places(simulation: Simulation) -> None:

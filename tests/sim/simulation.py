@@ -22,14 +22,17 @@ from unittest import mock
 from greenlet import getcurrent
 
 import preemption
-from ledger import SimulatedMapCall, SimulatedScheduler, check_places
+from ledger import (
+    CheckedState, SimulatedMapCall, SimulatedScheduler, ValidatedBroker, check_places,
+)
 from ranks import Lock, Rank, Thread
 from scoop_mpi.base import context
 from scoop_mpi.base.messages import BROKER, ROOT, Failure, Left
 from scoop_mpi.base.tuning import TUNING, Tuning
-from scoop_mpi.process import alone, rank, schedulers
+from scoop_mpi.process import alone, broker_rank, rank, schedulers
 from scoop_mpi.process.program import Ending
 from scoop_mpi.tasks.chunk import Chunk
+from scoop_mpi.tasks.future import Future
 from scoop_mpi.wire.memory import Network
 from scoop_mpi.workers import scheduler
 
@@ -194,6 +197,8 @@ class Simulation:
             stack.enter_context(mock.patch.multiple(rank, **stubs))
             stack.enter_context(mock.patch.object(schedulers, "Scheduler", SimulatedScheduler))
             stack.enter_context(mock.patch.object(scheduler, "MapCall", SimulatedMapCall))
+            stack.enter_context(mock.patch.object(broker_rank, "Broker", ValidatedBroker))
+            stack.enter_context(mock.patch.object(Future, "state", CheckedState()))
             stack.enter_context(preemption.locks(partial(Lock, self)))
             if self.switching:
                 stack.enter_context(preemption.possible())
@@ -238,7 +243,11 @@ class Simulation:
             self._quiet = 0
         else:
             thread = self.random.choice([one for one in self.threads if one.can_go()])
-            self._quiet += self._turn(thread)  # no sign of anything if it was interrupted
+            at_rest = self._turn(thread)
+            self._quiet += at_rest  # no sign of anything if it was interrupted
+            threads = thread.rank.threads
+            if thread.rank.scheduler is not None and all(t.at_rest or t.over for t in threads):
+                thread.rank.scheduler.validate()
 
     def _deliver_one(self) -> None:
         network = self.network
