@@ -121,9 +121,9 @@ def _results(
 ) -> MapResults[R]:
     taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
-    results._abandon = functools.partial(scheduler.abandon_map, call)
+    results._abandon = functools.partial(scheduler.ledger.abandon_map, call)
     results._chunks = taken
-    results._forget = functools.partial(scheduler.forget_map, call)
+    results._forget = functools.partial(scheduler.ledger.forget_map, call)
     return results
 
 
@@ -161,7 +161,7 @@ def _in_order(
             call.arrived.clear()  # only of use out of order
             yield values
     finally:
-        scheduler.abandon_map(call)
+        scheduler.ledger.abandon_map(call)
 
 
 def _as_they_come(
@@ -175,7 +175,7 @@ def _as_they_come(
             else:
                 _wait_for_results(scheduler, call, deadline)
     finally:
-        scheduler.abandon_map(call)
+        scheduler.ledger.abandon_map(call)
 
 
 def _taken(call: MapCall, start: int) -> list[Any]:

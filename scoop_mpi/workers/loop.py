@@ -78,7 +78,7 @@ class Loop:
         "running_chunk", "created", "ended_by", "_alone", "_idler", "_ready", "_news", "_own",
         "_room", "_quick", "_countdown", "_measure", "_leaver", "_cadence", "_patience",
         "_sizes", "tuning", "_trader",
-        "_ledger",
+        "ledger",
     )
 
     def __init__(
@@ -106,7 +106,7 @@ class Loop:
         self._alone = alone
         self._idler = idler
         self._trader = self.exchange.trader
-        self._ledger = self.exchange.ledger
+        self.ledger = self.exchange.ledger
         self._news = self.exchange.constants.fresh
         self._own = self.backlog.own
         self._measure = True  # the next task is timed
@@ -245,7 +245,7 @@ class Loop:
         del task  # as in _run_piece
 
     def _run_chunk(self, chunk: Chunk) -> None:
-        if self._ledger.drop_unwanted(chunk):
+        if self.ledger.drop_unwanted(chunk):
             return
         if self.workers > 1 and not self._trader.asked and self.backlog.low():
             self.exchange.ask_ahead(chunk.estimate_s * len(chunk))
@@ -253,7 +253,7 @@ class Loop:
         chunk.run(self.clock)
         self.running_chunk = None
         if chunk.owner == self.rank:
-            self._ledger.chunk_has_run(chunk)
+            self.ledger.chunk_has_run(chunk)
         else:
             self.exchange.reports.add_chunk(chunk)
         self._countdown = 0

@@ -62,17 +62,9 @@ class Scheduler(Loop):
             self.created, self.rank, func, inputs, starred, workers=self.workers,
             chunksize=chunksize, buffersize=buffersize, tuning=self.tuning,
         )
-        self.exchange.ledger.open_map(call)
+        self.ledger.open_map(call)
         self.look()
         return call
-
-    def abandon_map(self, call: MapCall) -> None:
-        """See :meth:`scoop_mpi.workers.ledger.Ledger.abandon_map`."""
-        self.exchange.ledger.abandon_map(call)
-
-    def forget_map(self, call: MapCall) -> None:
-        """See :meth:`scoop_mpi.workers.ledger.Ledger.forget_map`."""
-        self.exchange.ledger.forget_map(call)
 
     def guarded(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """``func`` as tasks should call it (:mod:`scoop_mpi.observe.strict`); here: as it is."""
@@ -300,7 +292,7 @@ class Scheduler(Loop):
             AssertionError: it does not.
         """
         self.backlog.validate()
-        self.exchange.ledger.validate()
+        self.ledger.validate()
 
     def hold_still(self) -> None:
         """Keeps the donor thread between two looks; see :meth:`Exchange.hold_still`."""
