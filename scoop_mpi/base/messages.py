@@ -300,5 +300,21 @@ Message = Union[
 Sends = list[tuple[int, Message]]
 """What a state machine wants sent: (to which rank, what), in that order."""
 
+ANSWERS: dict[type[Message], dict[type[Message], str]] = {
+    Offer: {Grant: "as soon as other workers want work; it uses the offer up"},
+    Define: {Defined: "at once"},
+    Lookup: {Found: "at once"},
+    Undefine: {Undefined: "when every worker has said FORGOTTEN"},
+    Forget: {Forgotten: "when the worker's copy is gone, and none is on its way"},
+    Drain: {Drained: "when nothing of the worker's own work is unfinished"},
+    Shutdown: {Goodbye: "when all that the worker sent has been received"},
+    Goodbye: {Leave: "when every worker has said it"},
+}
+"""Between the broker and one worker: which message answers which, and when. Once each.
+
+``Enquiries`` raises at an answer that is not in it, the simulation at every message. Work is
+answered by whoever has it: REQUEST by TASKS or ITEMS, and those by RESULTS, or by REJECTED,
+from whoever got them. The simulation looks for each task and item instead."""
+
 KINDS: tuple[type[Message], ...] = get_args(Message)
 """All message types; a type's position is its number on the wire (the MPI tag)."""

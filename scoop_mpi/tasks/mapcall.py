@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -19,6 +20,40 @@ from ..base.frames import Called, calls_user_code
 from ..base.tuning import TUNING, Tuning
 from .chunk import Chunk
 from .items import Lent, Uncut
+
+
+class MapState(Enum):
+    """What may follow on which: :data:`TRANSITIONS`."""
+
+    OPEN = "its items are given out, its results taken in"
+    FAILED = "an item raised: no others are given out"
+    FORGOTTEN = "its calls are made, nobody will take their results"
+    ABANDONED = "nobody wants its calls either"
+    OVER = "the outcomes of all items are known"
+
+
+TRANSITIONS: dict[MapState, dict[MapState, str]] = {
+    MapState.OPEN: {
+        MapState.FAILED: "an item raised",
+        MapState.FORGOTTEN: "its results were dropped before any was asked for",
+        MapState.ABANDONED: "its consumer wants nothing more",
+        MapState.OVER: "the last outcome is in",
+    },
+    MapState.FAILED: {
+        MapState.FORGOTTEN: "its results were dropped before any was asked for",
+        MapState.ABANDONED: "its consumer wants nothing more",
+        MapState.OVER: "the last outcome is in",
+    },
+    MapState.FORGOTTEN: {
+        MapState.ABANDONED: "its consumer wants nothing more",
+        MapState.OVER: "the last outcome is in",
+    },
+    MapState.ABANDONED: {MapState.OVER: "what had been given out has ended"},
+    MapState.OVER: {},
+}
+"""The life of a map: from a state to others, and when."""
+
+ABANDONED = MapState.ABANDONED  # as in ``future``: looked at for each chunk
 
 
 class Failed(NamedTuple):
@@ -60,8 +95,7 @@ class MapCall:
         """Keys of ``results`` in the order they came."""
         self.exhausted = True
         """No further inputs will be read."""
-        self.closed = False
-        self._forgotten = False
+        self.state = MapState.OPEN
         self.whole = False
         """Send its chunks with all definitions: somebody lacked one."""
         self.misses: dict[int, int] = {}
@@ -107,7 +141,7 @@ class MapCall:
     @property
     def remaining(self) -> int:
         """Items read and not yet cut; none once the consumer is gone."""
-        return 0 if self.closed else self._stop - self._next
+        return 0 if self.state is ABANDONED else self._stop - self._next
 
     @property
     def light(self) -> bool:
@@ -162,7 +196,7 @@ class MapCall:
 
         ``error`` is that of the item after ``values``; those after it were not run.
         """
-        if self.closed:
+        if self.state is ABANDONED:
             self.drop(start, count)
             return
         if values:
@@ -171,6 +205,8 @@ class MapCall:
             self.unfinished -= len(values)
         if error is not None:
             self._arrive(start + len(values), Failed(error))
+            if self.state is MapState.OPEN:
+                self._enter(MapState.FAILED)
             self._drop_uncut()
             self.unfinished -= count - len(values)
         self.lent.take(start, count)
@@ -200,33 +236,52 @@ class MapCall:
 
         The garbage collector may call this anywhere, in any thread.
         """
-        self.closed = True
-        self.results.clear()
+        self._want_nothing()
         self._drop_all(blocking=False)
 
     def close(self) -> None:
-        """The consumer wants nothing more; outcomes that are still out will be dropped.
+        """As :meth:`abandon`, and leaves nothing; only the thread that runs tasks may call it.
 
-        They are waited for all the same at the end of the job: their calls may have begun.
+        Calls that have begun are waited for at the end of the job.
         """
-        self.closed = True
-        self.results.clear()
+        self._want_nothing()
         self._drop_uncut()
         self._drop_all()
 
     def forget(self) -> None:
-        """Nobody will ask for results, but the calls are to be made.
+        """Nobody will ask for results, but the calls are made whose inputs have been read.
 
-        But for those whose inputs have not been read. As :meth:`abandon`, this may be called
-        anywhere.
+        As :meth:`abandon`, this may be called anywhere.
         """
-        self._forgotten = self.exhausted = True
-        self._inputs = iter(())
+        if self._may_enter(MapState.FORGOTTEN):
+            self.state = MapState.FORGOTTEN
+            self.exhausted = True
+            self._inputs = iter(())
+            self.results.clear()
+            self.arrived.clear()
+
+    def end_if_over(self) -> bool:
+        """True if no outcome is to come any more, nor any input to be read."""
+        over = not self.unfinished and self.exhausted
+        if over and self.state is not MapState.OVER:
+            self._enter(MapState.OVER)
+        return over
+
+    def _want_nothing(self) -> None:
+        if self._may_enter(ABANDONED):
+            self.state = ABANDONED
         self.results.clear()
-        self.arrived.clear()
+
+    def _may_enter(self, state: MapState) -> bool:
+        return state in TRANSITIONS[self.state]
+
+    def _enter(self, state: MapState) -> None:
+        if not self._may_enter(state):
+            raise AssertionError(f"map {self.id} cannot go from {self.state} to {state}")
+        self.state = state
 
     def _arrive(self, start: int, outcome: list[Any] | Failed) -> None:
-        if not self._forgotten:
+        if self.state is not MapState.FORGOTTEN:
             self.results[start] = outcome
             self.arrived.append(start)
 

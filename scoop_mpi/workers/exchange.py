@@ -289,7 +289,7 @@ class Exchange:
             case Defined() | Found() | Undefined():
                 self._announce()
                 if self.constants.knows(message.since):
-                    self.enquiries.answered(message.ticket, message)
+                    self.enquiries.answered(message)
                 else:
                     self.early.append((source, message))
             case Forget(name):

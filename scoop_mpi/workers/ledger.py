@@ -20,7 +20,7 @@ from ..base.usercode import shown
 from ..tasks.backlog import Backlog
 from ..tasks.chunk import Chunk
 from ..tasks.future import PENDING, SENT, Future, name_of
-from ..tasks.mapcall import MapCall
+from ..tasks.mapcall import ABANDONED, MapCall
 from ..wire.codec import Codec
 from ..wire.outcomes import ItemsOutcome, Outcome, TaskOutcome, outcome_of_chunk
 
@@ -49,7 +49,7 @@ class Ledger:
 
     def open_map(self, call: MapCall) -> None:
         """Makes the map's items available to all workers."""
-        if call.unfinished or not call.exhausted:
+        if not call.end_if_over():
             self.maps[call.id] = call
             self._backlog.maps.append(call)
 
@@ -67,9 +67,8 @@ class Ledger:
 
         As in ``concurrent.futures``. It may be over already; called as :meth:`abandon_map`.
         """
-        if not call.closed:
-            call.forget()
-            self.abandoned.append(call)
+        call.forget()
+        self.abandoned.append(call)
 
     def own_map(self, chunk: Chunk) -> MapCall | None:
         """The map that a chunk is of, if it is one of this worker's and not over."""
@@ -80,7 +79,7 @@ class Ledger:
         if chunk.owner != self._rank:
             return False
         call = self.maps.get(chunk.map_id)
-        if call is not None and not call.closed:
+        if call is not None and call.state is not ABANDONED:
             return False
         if call is not None:
             call.drop(chunk.start, len(chunk))
@@ -143,7 +142,7 @@ class Ledger:
         is_try = self._is_try(source, message, misses, message.start)
         if call is None:
             return
-        if call.closed:
+        if call.state is ABANDONED:
             call.drop(message.start, message.length)
             self._drop_if_over(call)
             return
@@ -222,7 +221,7 @@ class Ledger:
         """
         while self.abandoned:
             call = self.abandoned.popleft()
-            if call.closed:
+            if call.state is ABANDONED:
                 call.close()
             self._drop_if_over(call)
         while self.arrived:
@@ -249,7 +248,7 @@ class Ledger:
             self._drop_if_over(call)
 
     def _drop_if_over(self, call: MapCall) -> None:
-        if not call.unfinished and call.exhausted:
+        if call.end_if_over():
             self.maps.pop(call.id, None)
             if call in self._backlog.maps:
                 self._backlog.maps.remove(call)
@@ -271,6 +270,6 @@ class Ledger:
             assert task.number == number and task.state in (SENT, PENDING), task
             assert number not in self._backlog.own, f"{task} is here and elsewhere"
         for call in list(self._backlog.maps):
-            assert call.closed or call.id in self.maps, f"map {call.id} is in no book"
+            assert call.state is ABANDONED or call.id in self.maps, f"map {call.id} is in no book"
         for call in list(self.maps.values()):
             assert call.unfinished >= 0, f"map {call.id}: {call.unfinished} results missing"

@@ -17,10 +17,11 @@ from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar, cast
 
 from ..base import context
-from ..base.messages import BROKER, Constant, Define, Lookup, Message, Undefine
+from ..base.messages import BROKER, Constant, Define
 from ..tasks.future import CANCELLED, FINISHED, Future
 from ..tasks.mapcall import MapCall
 from .constants import Constants
+from .enquiries import Answer, Question
 from .loop import POLLING, Loop
 from .switchboard import Parked
 from .trader import Terms
@@ -188,25 +189,24 @@ class Scheduler(Loop):
         """
         return self.exchange.parcels.pack_constant(name, value)
 
-    def consult(self, ask: Callable[[int], Define | Lookup | Undefine]) -> Message:
+    def consult(self, make: Callable[[int], Question]) -> Answer:
         """Asks the broker about constants; other tasks run until it has answered.
 
         Args:
-            ask: makes the question, given its ticket.
+            make: makes the question, given its ticket.
         """
         parked = Parked(self._ready)
         enquiries = self.exchange.enquiries
-        ticket = enquiries.ask(parked.wake)
-        question = ask(ticket)
+        question = enquiries.ask(make, parked.wake)
         if isinstance(question, Define):
-            self.exchange.constants.define(ticket, question.constants)
+            self.exchange.constants.define(question.ticket, question.constants)
         self.exchange.send([(BROKER, question)])
         try:
             self.park(parked)
         except BaseException:
-            enquiries.ignore(ticket)
+            enquiries.ignore(question.ticket)
             raise
-        return enquiries.take(ticket)
+        return enquiries.take(question.ticket)
 
     def poll(self) -> None:
         """Takes in what has arrived, lets greenlets go on that are ready, and runs one

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from scoop_mpi.base.messages import (
-    Items, Message, RejectedItems, RejectedTasks, Results, Sends, Tasks,
+    ANSWERS, Items, Message, RejectedItems, RejectedTasks, Results, Sends, Tasks,
 )
 from scoop_mpi.broker.broker import Broker
 from scoop_mpi.tasks.chunk import Chunk
 from scoop_mpi.tasks.future import TRANSITIONS, ForeignTask, Future, State
-from scoop_mpi.tasks.mapcall import MapCall
+from scoop_mpi.tasks.mapcall import ABANDONED, MapCall, MapState
+from scoop_mpi.tasks.mapcall import TRANSITIONS as MAP_TRANSITIONS
 from scoop_mpi.wire.frame import unpack
 from scoop_mpi.wire.outcomes import Fields, Outcome, TaskOutcome
 from scoop_mpi.workers.scheduler import Scheduler
@@ -54,6 +55,18 @@ class SimulatedMapCall(MapCall):
     """Remembers what is done; ``failed``: an item has raised, so others are never run."""
 
     failed = False
+    _state: MapState | None = None
+
+    @property
+    def state(self) -> MapState:
+        assert self._state is not None
+        return self._state
+
+    @state.setter
+    def state(self, state: MapState) -> None:
+        before = self._state
+        assert before is None or state in MAP_TRANSITIONS[before], f"from {before} to {state}"
+        self._state = state
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.done: list[tuple[int, int]] = []
@@ -75,6 +88,24 @@ class ValidatedBroker(Broker):
         sends = super().handle(source, message)
         self.validate()
         return sends
+
+
+class Answers:
+    """Between the broker and each worker nothing is answered that was not asked."""
+
+    def __init__(self) -> None:
+        self._open: Counter[tuple[int, int, type[Message]]] = Counter()
+
+    def note(self, source: int, dest: int, message: Message) -> None:
+        """``message`` is sent."""
+        kind = type(message)
+        if any(kind in answers for answers in ANSWERS.values()):
+            asked = [(dest, source, question) for question, answers in ANSWERS.items()
+                     if kind in answers and self._open[dest, source, question]]
+            assert asked, f"rank {dest} has asked nothing that {message} of {source} answers"
+            self._open[asked[0]] -= 1
+        if kind in ANSWERS:
+            self._open[source, dest, kind] += 1
 
 
 _SLOT = Future.__dict__["state"]
@@ -117,7 +148,7 @@ def check_places(simulation: Simulation) -> None:
 
 def _check_items(call: MapCall, elsewhere: list[tuple[int, int]]) -> None:
     assert isinstance(call, SimulatedMapCall)
-    if call.closed or call.failed:
+    if call.state is ABANDONED or call.failed:
         return
     read = call._stop
     places = sorted([*call.done, (call._next, read), *elsewhere])

@@ -159,6 +159,7 @@ class SimulatedEndpoint(MemoryEndpoint):
 
     def send(self, dest: int, message: Message) -> None:
         self._simulation.check_lock(self.rank)
+        self._simulation.answers.note(self.rank, dest, message)
         super().send(dest, message)
         if self._simulation.random.random() < self._simulation.large:
             self.large.append(self._simulation.network.in_flight[-1])

@@ -23,7 +23,7 @@ from greenlet import getcurrent
 
 import preemption
 from ledger import (
-    CheckedState, SimulatedMapCall, SimulatedScheduler, ValidatedBroker, check_places,
+    Answers, CheckedState, SimulatedMapCall, SimulatedScheduler, ValidatedBroker, check_places,
 )
 from ranks import Lock, Rank, Thread
 from scoop_mpi.base import context
@@ -87,6 +87,7 @@ class Simulation:
         self.signs_of_life = 0
         """What else the program has done that moves it on; counted by the program."""
         self.result: Any = None
+        self.answers = Answers()
         self.reports: list[str] = []
         """What was printed on standard error."""
         self.aborted: int | None = None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scoop_mpi.base.tuning import TUNING
 from scoop_mpi.tasks.chunk import Chunk
-from scoop_mpi.tasks.mapcall import Failed, MapCall
+from scoop_mpi.tasks.mapcall import ABANDONED, TRANSITIONS, Failed, MapCall, MapState
 
 CHUNK_S = 0.003
 """Seconds of work to aim at in a chunk, if it matters."""
@@ -752,7 +752,7 @@ def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize
         elif action == "split" and out:
             parts = split_in_two(out.pop(choose.randrange(len(out))))
             out += [part for part in parts if part is not None]
-        elif action == "again" and out and not call.closed:
+        elif action == "again" and out and call.state is not ABANDONED:
             # As when a chunk could not be rebuilt where it was sent.
             lost = out.pop(choose.randrange(len(out)))
             if len(lost):
@@ -763,7 +763,7 @@ def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize
     assert call.unfinished == 0
     assert call.remaining == 0
     assert len(ran) == len(set(ran))
-    if not call.closed:
+    if call.state is not ABANDONED:
         *values, last = [*in_order(call), None]
         if isinstance(values[-1] if values else None, Boom):
             last = values.pop()
@@ -771,3 +771,54 @@ def test_every_item_is_accounted_for_once(size, chunksize, bad, seed, buffersize
         assert values == list(range(len(values)))
         if last is None:
             assert len(values) == size
+
+
+# -- states ----------------------------------------------------------------
+
+
+def raise_in_an_item(call):
+    call.deliver(0, [], Boom(0), 1, 0.0)
+
+
+def finish(call):
+    for chunk in iter(lambda: call.cut(CHUNK_S), None):
+        chunk.run(tick())
+        deliver(call, chunk)
+    assert call.end_if_over()
+
+
+WAYS = {MapState.FAILED: raise_in_an_item, MapState.FORGOTTEN: MapCall.forget,
+        MapState.ABANDONED: MapCall.close, MapState.OVER: finish}
+
+
+@pytest.mark.parametrize("before", list(MapState))
+@pytest.mark.parametrize("after", list(WAYS))
+def test_lives(before, after):
+    """What a caller may do at any time changes the state only if the table has it."""
+    call = make_call(range(4), chunksize=1)
+    if before is not MapState.OPEN:
+        first = call.cut(CHUNK_S) if before is MapState.FAILED else None
+        assert first is None or len(first) == 1
+        WAYS[before](call)
+    assert call.state is before
+    if after in (MapState.FORGOTTEN, MapState.ABANDONED):
+        WAYS[after](call)
+        assert call.state is (after if after in TRANSITIONS[before] else before)
+    elif after not in TRANSITIONS[before]:
+        with pytest.raises(AssertionError, match=f"cannot go from .*{before.name}"):
+            call._enter(after)
+
+
+def test_a_map_is_over_once_all_is_in():
+    call = make_call(range(4), chunksize=1)
+    assert not call.end_if_over()
+    finish(call)
+    assert call.state is MapState.OVER and call.end_if_over()
+
+
+def test_a_forgotten_map_runs_and_keeps_nothing():
+    call = make_call(range(4), chunksize=1)
+    call.forget()
+    assert call.remaining == 4
+    finish(call)
+    assert (call.results, len(call.arrived)) == ({}, 0)

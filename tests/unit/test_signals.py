@@ -329,7 +329,7 @@ def test_a_constant_that_was_interrupted_leaves_nothing(scheduler, monkeypatch):
     ask = enquiries.ask
     futures.submit(hit, signal.SIGINT)  # runs while the program waits for the answer
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(enquiries, "ask", lambda wake: ask(lambda: None))
+        patched.setattr(enquiries, "ask", lambda make, wake: ask(make, lambda: None))
         shared.setConst(interrupted=1)
     assert futures.submit(abs, -1).result() == 1
     shared.setConst(other=2)
