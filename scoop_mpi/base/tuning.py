@@ -131,6 +131,12 @@ class Tuning:
     """Near a deadline work is started only if there is time for it so often: calls of one
     function can differ much. Guess."""
 
+    # -- what is told -------------------------------------------------------
+
+    events_kept: int = 1000
+    """Messages about own work that a worker remembers, for error messages. More: longer
+    stories; fewer: less memory. Guess."""
+
     # -- constants ---------------------------------------------------------
 
     small_constant: int = 1 << 16

@@ -39,6 +39,8 @@ class InstrumentedScheduler(Scheduler):
         self._observes = job.settings.debug or job.settings.profile
         self.observer = Observer(job, self._queue)
         super().__init__(endpoint, codec, clock, idler, alone, tuning)
+        if self._observes:
+            self.ledger.story.keep_all()
 
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
@@ -81,7 +83,7 @@ class InstrumentedScheduler(Scheduler):
     def close(self) -> None:
         """Writes what was observed."""
         if self._observes:
-            self.observer.write()
+            self.observer.write(self.ledger.story, self.clock())
         super().close()
 
     def _wrapped(self, func: Callable[..., Any], is_map: bool) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
     debug/worker-2-STATS     pickled dict: task's id → what is known of it (SCOOP's names)
     debug/worker-2-QUEUE     pickled list: (time, unstarted work, seconds it may take)
+    debug/worker-2-STORY     pickled dict: id of a task or map → list of (time, what happened)
     profile/worker-2.prof    for ``pstats``: the time spent in tasks (root: and the program)
 
 The root's files in ``debug`` start with ``origin-``, as in SCOOP. Times are seconds since
@@ -17,7 +18,7 @@ import os
 import pickle
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..base import context
@@ -28,6 +29,7 @@ from ..base.log import logger
 from ..base.messages import ROOT
 from ..tasks.attributes import Wrapper
 from ..tasks.future import name_of
+from ..workers.story import Event
 
 TaskId = tuple[Any, ...]
 
@@ -154,7 +156,7 @@ class Observer:
         settings = self._job.settings
         try:
             if settings.debug:
-                _make_folder(self._folder("debug"), r"(origin-)?worker-\d+-(STATS|QUEUE)")
+                _make_folder(self._folder("debug"), r"(origin-)?worker-\d+-(STATS|QUEUE|STORY)")
             if settings.profile:
                 _make_folder(self._folder("profile"), r"worker-\d+\.prof")
         except OSError as error:
@@ -166,19 +168,40 @@ class Observer:
     def _folder(self, name: str) -> str:
         return os.path.join(self._job.directory, name)
 
-    def write(self) -> None:
-        """Writes the files, into folders of the directory where the job was started."""
+    def write(self, story: Iterable[Event], now: float) -> None:
+        """Writes the files, into folders of the directory where the job was started.
+
+        Args:
+            story: what has become of work that left this worker.
+            now: the time, on the clock of ``story``.
+        """
         try:
-            self._write(worker_name(self._job.rank))
+            self._write(worker_name(self._job.rank), self._by_task(story, time.time() - now))
         except OSError as error:  # too late to spoil the job for it
             logger.error("cannot write what --debug or --profile has collected: %s", error)
 
-    def _write(self, name: WorkerName) -> None:
+    def _by_task(
+        self, story: Iterable[Event], zero: float
+    ) -> dict[TaskId, list[tuple[float, str]]]:
+        """``zero``: seconds since 1970 when the clock of ``story`` was 0."""
+        me = str(worker_name(self._job.rank))
+        found: dict[TaskId, list[tuple[float, str]]] = {}
+        for event in story:
+            if event.map_id is None:
+                for number in event.numbers:
+                    found.setdefault((me, number), []).append((zero + event.at, str(event)))
+            else:
+                what = f"items {event.numbers[0]} to {event.numbers[-1]}: {event}"
+                found.setdefault((me, event.map_id), []).append((zero + event.at, what))
+        return found
+
+    def _write(self, name: WorkerName, story: dict[TaskId, list[tuple[float, str]]]) -> None:
         if self._job.settings.debug:
             folder = self._folder("debug")
             os.makedirs(folder, exist_ok=True)
             start = f"origin-{name}" if self._job.rank == ROOT else str(name)
-            for kind, data in ("STATS", self._statistics), ("QUEUE", self._queue_length):
+            for kind, data in (("STATS", self._statistics), ("QUEUE", self._queue_length),
+                               ("STORY", story)):
                 with open(os.path.join(folder, f"{start}-{kind}"), "wb") as file:
                     pickle.dump(data, file)
         if self._profile is not None:

@@ -85,5 +85,9 @@ class Lent:
             self._runs[start + count] = later
         return run[:count]
 
+    def first(self) -> int | None:
+        """The lowest index that is lent; None: nothing is."""
+        return min(list(self._runs), default=None)
+
     def __len__(self) -> int:
         return sum(map(len, list(self._runs.values())))

@@ -177,6 +177,10 @@ class MapCall:
         args = self.lent.take(start, count)
         return self._chunk(start, args) if args else None
 
+    def first_lent(self) -> int | None:
+        """The lowest index of an item that another worker has; None: none has any."""
+        return self.lent.first()
+
     def _chunk(self, start: int, args: Sequence[Any]) -> Chunk:
         return Chunk(self.owner, self.id, self.func, self.starred, start, args, self.estimate_s)
 

@@ -92,7 +92,8 @@ def as_completed(
         for number in range(total):
             while not completions.fresh:
                 if not completions.wait(deadline) and not completions.fresh:
-                    raise TimeoutError(f"{total - number} (of {total}) futures unfinished")
+                    raise TimeoutError(
+                        f"{total - number} (of {total}) futures unfinished; {completions.story()}")
             yield completions.fresh.popleft()
 
 
@@ -138,6 +139,11 @@ class _Completions:
         self._scheduler.park(self._parked, deadline)
         self._parked = None
         return True
+
+    def story(self) -> str:
+        """Where the first of those that are not done is."""
+        first = min(self._pending)
+        return f"{first!r}: {self._scheduler.story_of(first)}"
 
     def suffice(self, return_when: str) -> bool:
         """True if ``return_when`` is met; uses up ``fresh``."""

@@ -154,7 +154,7 @@ def _in_order(
         position = 0
         while call.unfinished or position in call.results or not call.exhausted:
             if position not in call.results:
-                _wait_for_results(scheduler, call, deadline)
+                _wait_for_results(scheduler, call, deadline, position)
                 continue
             values = _taken(call, position)
             position += len(values)
@@ -189,11 +189,17 @@ def _taken(call: MapCall, start: int) -> list[Any]:
     return values
 
 
-def _wait_for_results(scheduler: Scheduler, call: MapCall, deadline: float | None) -> None:
+def _wait_for_results(
+    scheduler: Scheduler, call: MapCall, deadline: float | None, missing: int | None = None
+) -> None:
+    """``missing``: the index of the item that is waited for; None: any will do."""
     if deadline is not None and scheduler.clock() >= deadline:
         before = len(call.arrived)
         scheduler.look()
         if len(call.arrived) == before:
-            raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing")
+            missing = call.first_lent() if missing is None else missing
+            where = "" if missing is None else (
+                f"; item {missing}: {scheduler.story_of_item(call, missing)}")
+            raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing{where}")
         return
     scheduler.wait_for_map(call, deadline)

@@ -68,8 +68,6 @@ class Exchange:
         self.inbox: deque[Arrived] = deque()
         self.early: list[Arrived] = []
         """What came before constants that it relies on."""
-        self.now = 0.0
-        """When the network was last looked at, on the scheduler's clock."""
         self.drain_turn: int | None = None
         """The turn of a DRAIN that was not answered yet."""
         self.shutdown: Shutdown | None = None
@@ -79,7 +77,8 @@ class Exchange:
         self.parcels = Parcels(codec, rank)
         self.constants = Constants(codec)
         self.enquiries = Enquiries()
-        self.ledger = Ledger(rank, size, codec, backlog)
+        self.ledger = Ledger(rank, size, codec, backlog, tuning)
+        self.story = self.ledger.story
         self._outcomes = Outcomes(codec, rank)
         self.reports = Reports(self._outcomes, size, tuning)
         self.trader = Trader(
@@ -105,7 +104,7 @@ class Exchange:
         """
         with self.lock:
             self.looks += 1
-            self.now = now
+            self.story.now = now
             self._receive()
             trader, reports = self.trader, self.reports
             if not terms.donor:
@@ -263,7 +262,7 @@ class Exchange:
             case Results() if self.constants.knows(message.epoch):
                 outcomes = self._outcomes.unpack(message) if message.records else []
                 self._cadence.gift_came_back(
-                    self.ledger.receive(source, message, outcomes, self.now))
+                    self.ledger.receive(source, message, outcomes, self.story.now))
             case Tasks() if self.constants.knows(message.epoch):
                 is_own = message.owner == self._rank
                 tasks = None if is_own else self.parcels.unpack_tasks(message)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..base.errors import NotPicklableError
 from ..base.messages import RejectedItems, RejectedTasks, Results
+from ..base.tuning import TUNING, Tuning
 from ..base.usercode import shown
 from ..tasks.backlog import Backlog
 from ..tasks.chunk import Chunk
@@ -23,12 +24,15 @@ from ..tasks.future import PENDING, SENT, Future, name_of
 from ..tasks.mapcall import ABANDONED, MapCall
 from ..wire.codec import Codec
 from ..wire.outcomes import ItemsOutcome, Outcome, TaskOutcome, outcome_of_chunk
+from .story import Story
 
 
 class Ledger:
     """That of one worker in a world of ``size`` ranks."""
 
-    def __init__(self, rank: int, size: int, codec: Codec, backlog: Backlog) -> None:
+    def __init__(
+        self, rank: int, size: int, codec: Codec, backlog: Backlog, tuning: Tuning = TUNING
+    ) -> None:
         self.sent: dict[int, Future[Any]] = {}
         """Own tasks that were given away, by id."""
         self.maps: dict[int, MapCall] = {}
@@ -39,6 +43,7 @@ class Ledger:
         """... and, of tasks, plain values: (id, value)."""
         self.abandoned: deque[MapCall] = deque()
         """Maps that nobody wants any more, or whose results nobody does."""
+        self.story = Story(tuning.events_kept)
         self._rank = rank
         self._size = size
         self._codec = codec
@@ -120,12 +125,14 @@ class Ledger:
     def take_back_tasks(self, source: int, message: RejectedTasks) -> None:
         """A receiver could not unpickle own tasks: sends them otherwise, or gives one up."""
         first, misses = message.ids[0], self._backlog.singly
+        self.story.note(message, "could not be loaded on", source)
         is_try = self._is_try(source, message, misses, first)
         if len(message.ids) == 1 and is_try:
             misses.pop(first)
             task = self.sent[first]
             task.state = PENDING  # it has not run anywhere
-            what = f"{shown(task.func)} or its arguments; {message.reason}"
+            told = self.story.of_task(task, self.story.now)
+            what = f"{shown(task.func)} or its arguments; {message.reason} ({told})"
             self.deliver(TaskOutcome(first, 0.0, None, NotPicklableError(what)))
             return
         if message.lacking.keys:
@@ -138,6 +145,7 @@ class Ledger:
     def take_back_items(self, source: int, message: RejectedItems) -> None:
         """The same of items of an own map."""
         call = self.maps.get(message.map_id)
+        self.story.note(message, "could not be loaded on", source)
         misses = {} if call is None else call.misses
         is_try = self._is_try(source, message, misses, message.start)
         if call is None:
@@ -148,7 +156,8 @@ class Ledger:
             return
         call.whole |= bool(message.lacking.keys)
         if message.length == 1 and is_try:
-            what = f"item {message.start} for {name_of(call.func)}; {message.reason}"
+            told = self.story.of_item(call.id, message.start, self.story.now)
+            what = f"item {message.start} for {name_of(call.func)}; {message.reason} ({told})"
             error = NotPicklableError(what)
             self.deliver(ItemsOutcome(call.id, message.start, 1, 0.0, [], error))
             return

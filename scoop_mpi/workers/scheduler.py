@@ -80,6 +80,14 @@ class Scheduler(Loop):
         """Seconds that calls of ``func`` take by the newest measurements; 0.0: none."""
         return self.backlog.estimates.get(func)
 
+    def story_of(self, future: Future[Any]) -> str:
+        """Where an own task is and how it came there, in one line."""
+        return self.ledger.story.of_task(future, self.clock())
+
+    def story_of_item(self, call: MapCall, index: int) -> str:
+        """The same of an item of an own map."""
+        return self.ledger.story.of_item(call.id, index, self.clock())
+
     def claim(self, future: Future[Any]) -> bool:
         """Takes an unstarted task out of the backlog; False if it is too late."""
         return self.backlog.claim(future)
@@ -134,7 +142,8 @@ class Scheduler(Loop):
             self.look()
         while future.state is not FINISHED and future.state is not CANCELLED:
             if self.clock() >= deadline:
-                raise TimeoutError(f"{future!r} is not done after {timeout} s")
+                told = self.story_of(future)
+                raise TimeoutError(f"{future!r} is not done after {timeout} s: {told}")
             parked = Parked(self._ready)
             future.add_waiter(parked)
             try:

@@ -183,6 +183,8 @@ class Trader:
             count = len(work)
         if message is None:
             return False
+        if message.owner == self._rank:
+            self._ledger.story.note(message, "given to", dest)
         sends.append((dest, message._replace(
             giver=giver, onward=tuple(onward), epoch=self._constants.newest_epoch)))
         self.small_gift = 0 < estimate_s * count < self._tuning.small_gift_s
@@ -240,6 +242,7 @@ class Trader:
         """
         self._was_fed(message.giver)
         if tasks is None:
+            self._ledger.story.note(message, "came back from", source)
             self._ledger.come_home(message.ids)
             return _refer(message.onward)
         if isinstance(tasks, RejectedTasks):
@@ -258,6 +261,7 @@ class Trader:
         """Items of a map have come; the rest as in :meth:`take_tasks`."""
         self._was_fed(message.giver)
         if chunk is None:
+            self._ledger.story.note(message, "came back from", source)
             self._ledger.items_come_home(message.map_id, message.start, message.length)
             return _refer(message.onward)
         if isinstance(chunk, RejectedItems):

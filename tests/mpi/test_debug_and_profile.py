@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import pstats
 import subprocess
 import sys
@@ -78,7 +79,7 @@ def workers(ranks: int) -> list[str]:
 def files_of(ranks: int) -> list[str]:
     """The names of the files in debug/."""
     starts = [name if name != "worker-1" else "origin-worker-1" for name in workers(ranks)]
-    return sorted(f"{start}-{kind}" for start in starts for kind in ("STATS", "QUEUE"))
+    return sorted(f"{start}-{kind}" for start in starts for kind in ("STATS", "QUEUE", "STORY"))
 
 
 def load(path: Path) -> Any:
@@ -119,6 +120,19 @@ def test_statistics(observe: RunObserved, tmp_path: Path, ranks: int) -> None:
     assert_parents(entries)
     for path in (tmp_path / "debug").glob("*-QUEUE"):
         assert_queue(load(path), len(by_worker[path.name.removeprefix("origin-")[:-6]]))
+    assert_stories(tmp_path, entries)
+
+
+def assert_stories(tmp_path: Path, entries: dict[TaskId, dict[str, Any]]) -> None:
+    """Each task that has run on another worker was given away by its own before."""
+    stories: dict[TaskId, list[tuple[float, str]]] = {}
+    for path in (tmp_path / "debug").glob("*-STORY"):
+        stories.update(load(path))
+    for (owner, *number), entry in entries.items():
+        if len(number) == 1 and entry["worker"][0] != owner:
+            when, what = stories[owner, number[0]][0]
+            assert re.fullmatch(r"given to rank \d", what), what
+            assert when <= entry["start_time"][0] + 0.1
 
 
 def assert_all_counted_once(

@@ -78,3 +78,13 @@ def test_each_input_is_had_back_once(seed):
             lent.put(start, list(range(start, start + size)))
             out.append((start, size))
         assert len(lent) == sum(count for _, count in out)
+
+
+def test_the_first_that_is_lent():
+    lent = Lent()
+    assert lent.first() is None
+    lent.put(7, [7, 8])
+    lent.put(3, [3])
+    assert lent.first() == 3
+    lent.take(3, 1)
+    assert lent.first() == 7

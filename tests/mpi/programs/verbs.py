@@ -5,6 +5,7 @@ import itertools
 import logging
 import operator
 import os
+import re
 import time
 from concurrent.futures import CancelledError as StandardCancelledError
 from concurrent.futures import TimeoutError as StandardTimeoutError
@@ -470,6 +471,25 @@ def parallel_check_timeout_though_such_tasks_used_to_be_short():
     future = futures.submit(sleep_long_or_short, 2)
     soon(0.3, future.result, timeout=0.3)
     assert future.result() == 2
+
+
+def parallel_check_a_timeout_says_where_it_is():
+    future = futures.submit(sleep_long, 2)
+    while not future.running():
+        future.done()
+    for wait in (future.result, functools.partial(next_of, futures.as_completed, [future])):
+        said = str(assert_raises(futures.TimeoutError, wait, timeout=0.1))
+        assert re.search(r"sent to another worker>.*: given to rank 2 \S+ s ago$", said), said
+    assert future.result() == 2
+    for verb in (futures.map, futures.map_as_completed):
+        said = str(assert_raises(
+            futures.TimeoutError, next_of, verb, sleep_long_mapped, [2], timeout=0.3))
+        time.sleep(2)  # the other worker has begun with it
+        assert re.search(r"1 results missing; item 0: given to rank 2 \S+ s ago$", said), said
+
+
+def next_of(verb, *args, timeout):
+    return next(iter(verb(*args, timeout=timeout)))
 
 
 if __name__ == "__main__":

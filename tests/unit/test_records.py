@@ -13,6 +13,7 @@ import pytest
 from scoop_mpi.base.job import Job, Settings
 from scoop_mpi.observe import records as observe
 from scoop_mpi.observe.records import Observed, Observer
+from scoop_mpi.workers.story import Event
 
 KEYS = {"start_time", "end_time", "executionTime", "worker", "creationTime", "callable", "parent"}
 """What SCOOP 0.7 writes for each task."""
@@ -56,7 +57,7 @@ def test_a_call(make, clock, tmp_path):
 
     observer = make()
     assert observer.call(observed(work), (1,), {"b": 2}) == 3
-    observer.write()
+    observer.write([], 0.0)
     assert written(tmp_path, "worker-2-STATS") == {("worker-2", 1): {
         "start_time": [1000.0], "end_time": [1005.0], "executionTime": 5.0,
         "worker": ("worker-2", "broker-0"), "creationTime": "at 900.0", "created": 900.0,
@@ -68,7 +69,7 @@ def test_a_call(make, clock, tmp_path):
 def test_the_keys_are_those_of_scoop(make, tmp_path):
     observer = make()
     observer.call(observed(int), (), {})
-    observer.write()
+    observer.write([], 0.0)
     [entry] = written(tmp_path, "worker-2-STATS").values()
     assert KEYS <= set(entry)
 
@@ -81,7 +82,7 @@ def test_a_call_that_fails_counts(make, clock, tmp_path):
     observer = make()
     with pytest.raises(KeyError, match="why"):
         observer.call(observed(fail), (), {})
-    observer.write()
+    observer.write([], 0.0)
     [entry] = written(tmp_path, "worker-2-STATS").values()
     assert (entry["executionTime"], entry["end_time"]) == (2.0, [1002.0])
 
@@ -91,7 +92,7 @@ def test_items_of_a_map_are_told_apart(make, tmp_path):
     for _ in range(4):
         observer.call(observed(int, 7, is_map=True), (), {})
     observer.call(observed(int, 8), (), {})
-    observer.write()
+    observer.write([], 0.0)
     ids = list(written(tmp_path, "worker-3-STATS"))
     assert len(ids) == 5
     assert all(id_[:3] == ("worker-2", 7, 3) for id_ in ids[:4])
@@ -112,7 +113,7 @@ def test_a_call_inside_a_call_is_not_the_outer_ones_time(make, clock, tmp_path):
         clock.now += 4
 
     observer.call(observed(outer), (), {})
-    observer.write()
+    observer.write([], 0.0)
     stats = written(tmp_path, "worker-2-STATS")
     assert [stats["worker-2", n]["executionTime"] for n in (1, 2, 3)] == [7.0, 10.0, 10.0]
     assert (stats["worker-2", 1]["start_time"], stats["worker-2", 1]["end_time"]) == (
@@ -135,7 +136,7 @@ def test_waiting_is_not_execution(make, clock, tmp_path):
         clock.now += 2
 
     observer.call(observed(waits), (), {})
-    observer.write()
+    observer.write([], 0.0)
     stats = written(tmp_path, "worker-2-STATS")
     assert [stats["worker-2", n]["executionTime"] for n in (1, 2)] == [3.0, 10.0]
 
@@ -155,7 +156,7 @@ def test_waiting_inside_an_inner_call(make, clock, tmp_path):
         observer.call(observed(inner, 2), (), {})
 
     observer.call(observed(outer), (), {})
-    observer.write()
+    observer.write([], 0.0)
     stats = written(tmp_path, "worker-2-STATS")
     assert [stats["worker-2", n]["executionTime"] for n in (1, 2)] == [5.0, 2.0]
 
@@ -174,9 +175,21 @@ def test_the_queue_over_time(clock, tmp_path):
     for _ in range(3):
         clock.now += 1
         observer.call(observed(int), (), {})
-    observer.write()
+    observer.write([], 0.0)
     assert written(tmp_path, "worker-2-QUEUE") == [
         (1001.0, 5, 0.25), (1002.0, 4, 0.25), (1003.0, 3, 0.25)]
+
+
+def test_what_became_of_work_that_left(make, clock, tmp_path):
+    make().write([
+        Event(4.0, None, (5, 6), "given to", 3), Event(4.5, 7, range(10, 20), "given to", 1),
+        Event(4.5, None, (6,), "could not be loaded on", 3),
+    ], now=6.0)
+    assert written(tmp_path, "worker-2-STORY") == {
+        ("worker-2", 5): [(998.0, "given to rank 3")],
+        ("worker-2", 6): [(998.0, "given to rank 3"), (998.5, "could not be loaded on rank 3")],
+        ("worker-2", 7): [(998.5, "items 10 to 19: given to rank 1")],
+    }
 
 
 # -- files -----------------------------------------------------------------
@@ -184,8 +197,9 @@ def test_the_queue_over_time(clock, tmp_path):
 
 @pytest.mark.parametrize("rank, start", [(1, "origin-worker-1"), (2, "worker-2")])
 def test_names_of_the_files(make, tmp_path, rank, start):
-    make(rank, profile=True).write()
-    assert sorted(os.listdir(tmp_path / "debug")) == [f"{start}-QUEUE", f"{start}-STATS"]
+    make(rank, profile=True).write([], 0.0)
+    assert sorted(os.listdir(tmp_path / "debug")) == [
+        f"{start}-{kind}" for kind in ("QUEUE", "STATS", "STORY")]
     assert os.listdir(tmp_path / "profile") == [f"worker-{rank}.prof"]
 
 
@@ -194,12 +208,12 @@ def test_names_of_the_files(make, tmp_path, rank, start):
 def test_only_what_was_asked_for(make, tmp_path, debug, profile):
     observer = make(debug=debug, profile=profile)
     observer.call(observed(int), (), {})
-    observer.write()
+    observer.write([], 0.0)
     assert sorted(os.listdir(tmp_path)) == ["debug"] * debug + ["profile"] * profile
 
 
 def test_a_worker_without_any_task(make, tmp_path):
-    make().write()
+    make().write([], 0.0)
     assert written(tmp_path, "worker-2-STATS") == {}
     assert written(tmp_path, "worker-2-QUEUE") == []
 
@@ -208,25 +222,25 @@ def test_the_files_need_nothing_of_ours(make, tmp_path):
     observer = make()
     for is_map in (False, True):
         observer.call(observed(lambda: 5, is_map=is_map), (), {})
-    observer.write()
+    observer.write([], 0.0)
     program = (
         "import pickle, sys\n"
         "sys.modules['scoop_mpi'] = None  # from here on, importing it fails\n"
-        "for name in ('STATS', 'QUEUE'):\n"
+        "for name in ('STATS', 'QUEUE', 'STORY'):\n"
         "    with open(f'debug/worker-2-{name}', 'rb') as file:\n"
         "        print(len(pickle.load(file)))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, timeout=20,
                           capture_output=True, text=True)
-    statistics, samples = map(int, done.stdout.split())
-    assert statistics == 2 and samples >= 1, done.stderr
+    statistics, samples, stories = map(int, done.stdout.split())
+    assert statistics == 2 and samples >= 1 and stories == 0, done.stderr
 
 
 def test_a_second_run_replaces_the_files(make, tmp_path):
     observer = make()
     observer.call(observed(int), (), {})
-    observer.write()
-    make().write()
+    observer.write([], 0.0)
+    make().write([], 0.0)
     assert written(tmp_path, "worker-2-STATS") == {}
 
 
@@ -251,7 +265,7 @@ def test_a_profile_shows_the_tasks(make, tmp_path):
     for _ in range(3):
         observer.call(observed(burn), (10,), {})
         not_in_a_task()
-    observer.write()
+    observer.write([], 0.0)
     functions = functions_in(tmp_path / "profile" / "worker-2.prof")
     assert functions["burn"] == 3
     assert "not_in_a_task" not in functions
@@ -265,7 +279,7 @@ def test_a_profile_shows_the_program_of_the_root(make, tmp_path):
     not_in_a_task()
     observer.program_ends()
     burn(2)
-    observer.write()
+    observer.write([], 0.0)
     functions = functions_in(tmp_path / "profile" / "worker-1.prof")
     assert (functions["burn"], functions["not_in_a_task"]) == (3, 2)
 
@@ -281,7 +295,7 @@ def test_a_profile_shows_nothing_of_waits(make, tmp_path):
         burn(1)
 
     observer.call(observed(waits), (), {})
-    observer.write()
+    observer.write([], 0.0)
     functions = functions_in(tmp_path / "profile" / "worker-2.prof")
     assert functions["burn"] == 2
     assert "not_in_a_task" not in functions
@@ -297,10 +311,10 @@ def test_a_call_that_fails_ends_its_part_of_the_profile(make, tmp_path):
     with pytest.raises(KeyError):
         observer.call(observed(fail), (), {})
     not_in_a_task()
-    observer.write()
+    observer.write([], 0.0)
     assert "not_in_a_task" not in functions_in(tmp_path / "profile" / "worker-2.prof")
 
 
 def test_the_profile_of_a_worker_without_any_task_is_readable(make, tmp_path):
-    make(debug=False, profile=True).write()
+    make(debug=False, profile=True).write([], 0.0)
     pstats.Stats(str(tmp_path / "profile" / "worker-2.prof"))
