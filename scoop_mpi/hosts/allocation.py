@@ -1,7 +1,7 @@
 """What a job scheduler has given to this job: hosts, and slots on each.
 
-``find_allocation`` asks the schedulers in turn. All are pure functions of the environment
-and of the files it names; no command is run. The formats are those of the schedulers'
+``find_allocation`` looks for each scheduler's variables in turn. All functions depend only on
+the environment and on the files it names; they run no command. The formats are those of the
 manuals: sbatch(1) and srun(1), pbs_resources(7) and Torque's qsub(1), sge_pe(5), and LSF's
 "Environment variables set for job execution".
 """
@@ -36,7 +36,7 @@ class Allocation(NamedTuple):
 
     @property
     def slots(self) -> int:
-        """All of them."""
+        """The slots on all hosts together."""
         return sum(slots for _, slots in self.hosts)
 
 
@@ -51,7 +51,7 @@ def find_allocation(
     """The job that this process is in; None: it is in none.
 
     Raises:
-        LaunchError: a scheduler's variable or file cannot be understood; it is named.
+        LaunchError: a scheduler's variable or file cannot be understood; the text names it.
     """
     for marks, parse in _SCHEDULERS:
         if any(environ.get(mark) for mark in marks):
@@ -73,7 +73,7 @@ def slurm(environ: Environment, read: ReadFile = read_file) -> Allocation:
         counted = "SLURM_TASKS_PER_NODE"
         tasks = per_node(environ[counted], counted)
     elif environ.get("SLURM_JOB_CPUS_PER_NODE"):
-        # In a step (srun --pty bash) the numbers of tasks are the step's.
+        # In a step (srun --pty bash) SLURM_TASKS_PER_NODE is about the step, not the job.
         counted = "SLURM_JOB_CPUS_PER_NODE"
         per_task = environ.get("SLURM_CPUS_PER_TASK", "")
         divisor = int(per_task) if re.fullmatch("[1-9][0-9]{0,8}", per_task) else 1
@@ -97,13 +97,13 @@ def per_node(text: str, name: str) -> list[int]:
 
 
 def pbs(environ: Environment, read: ReadFile = read_file) -> Allocation:
-    """Torque, PBS Professional, OpenPBS: ``PBS_NODEFILE``, a name for each slot."""
+    """Torque, PBS Professional, OpenPBS: ``PBS_NODEFILE``, a host's name for each slot."""
     hosts = _counted(_names(environ, "PBS_NODEFILE", read))
     return Allocation("PBS", environ.get("PBS_JOBID", "?"), hosts)
 
 
 def sge(environ: Environment, read: ReadFile = read_file) -> Allocation:
-    """SGE and its heirs: ``PE_HOSTFILE``, lines of host, slots, queue, processors."""
+    """SGE and its successors: ``PE_HOSTFILE``, lines of host, slots, queue, processors."""
     hosts: list[Host] = []
     for line in _lines(environ, "PE_HOSTFILE", read):
         words = line.split()
@@ -120,7 +120,7 @@ def sge(environ: Environment, read: ReadFile = read_file) -> Allocation:
 
 
 def lsf(environ: Environment, read: ReadFile = read_file) -> Allocation:
-    """LSF: ``LSB_DJOB_HOSTFILE``, a name for each slot, or ``LSB_MCPU_HOSTS``."""
+    """LSF: ``LSB_DJOB_HOSTFILE``, a host's name for each slot, or ``LSB_MCPU_HOSTS``."""
     if environ.get("LSB_DJOB_HOSTFILE"):
         hosts = _counted(_names(environ, "LSB_DJOB_HOSTFILE", read))
     else:
@@ -161,7 +161,7 @@ def _lines(environ: Environment, name: str, read: ReadFile) -> list[str]:
 
 
 def _names(environ: Environment, name: str, read: ReadFile) -> list[str]:
-    """The names in a file: mostly one on each line, but any white space parts them."""
+    """The names in a file: mostly one on each line, but any white space separates them."""
     return [word for line in _lines(environ, name, read) for word in line.split()]
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ..base.errors import LaunchError
 
 MOST_HOSTS = 1_000_000
-"""A list that means more is taken for a slip of the keyboard."""
+"""A list that means more hosts is taken for a typing error."""
 
 
 class Host(NamedTuple):
@@ -30,7 +30,8 @@ def expand(text: str) -> list[str]:
     """The names in a hostlist: ``n[01-03,7],login`` is n01, n02, n03, n7, login.
 
     Raises:
-        LaunchError: brackets that do not match, a range that is none, or runs backwards.
+        LaunchError: brackets do not match, a range is malformed or runs backwards, or there
+            are more than ``MOST_HOSTS``.
     """
     if "[" not in text and "]" not in text:
         return [name for name in map(str.strip, text.split(",")) if name]
@@ -52,7 +53,7 @@ def _parts(text: str) -> list[str]:
 
 def _expand(part: str, text: str) -> list[str]:
     before, *pieces = re.split(r"\[([^\]]*)\]", part)
-    if len(pieces) == 2:  # by far the most frequent
+    if len(pieces) == 2:  # one pair of brackets, by far the most frequent
         return [f"{before}{number}{pieces[1]}" for number in _numbers(pieces[0], text)]
     # Ranges at even places, literal text between.
     choices = [[piece] if at % 2 else _numbers(piece, text) for at, piece in enumerate(pieces)]
@@ -87,16 +88,16 @@ def parse_hostfile(
     """The hosts in the text of a hostfile.
 
     A line holds a name (or several, in brackets) and, maybe, a number of workers:
-    ``name 4``, ``name slots=4`` or ``name:4``. ``#`` begins a comment. Of further words
-    the first number counts, as in SCOOP.
+    ``name 4``, ``name slots=4`` or ``name:4``. ``#`` begins a comment. If there are more
+    words, the first number among them counts, as in SCOOP.
 
     Args:
         text: the file's content.
         source: its name, for messages.
-        warn: is told, once, of lines with further words.
+        warn: called once if there are lines with more words.
 
     Raises:
-        LaunchError: a line is something else, or there is no host; it names the line.
+        LaunchError: a line is something else (the text names it), or there is no host.
     """
     hosts: list[Host] = []
     wordy: list[str] = []
@@ -123,7 +124,7 @@ def parse_hostfile(
 def _line(words: list[str]) -> tuple[list[str], int | None, bool]:
     """The names in a line, the workers of each, and whether it says nothing else."""
     name, *rest = words
-    # max_slots and other limits of Open MPI's hostfiles say nothing to us.
+    # max_slots and other limits of Open MPI's hostfiles are ignored.
     counts = [word.removeprefix("slots=") for word in rest
               if "=" not in word or word.startswith("slots=")]
     if match := re.fullmatch(r"([^:]+):([0-9]{1,9})", name):  # not an IPv6 address
@@ -172,8 +173,8 @@ def merge(hosts: Iterable[Host]) -> list[Host]:
 def divide(hosts: Sequence[tuple[str, int]], workers: int) -> list[tuple[str, int]]:
     """``workers`` workers on hosts that have room for these many (SCOOP's manual, 2.2.6).
 
-    Fewer than the sum: host by host, until all are placed; the last hosts may get none.
-    More: every host is filled, the rest goes round robin.
+    Fewer workers than room: fills host after host; the last hosts may get none. More: fills
+    every host, and deals out the rest round robin.
     """
     room = sum(count for _, count in hosts)
     rounds, rest = divmod(max(0, workers - room), len(hosts))

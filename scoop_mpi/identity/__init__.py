@@ -1,1 +1,1 @@
-"""What a function or class is on every rank: what goes by name, what by value."""
+"""How ranks agree on functions and classes: which travel by name, and which by value."""

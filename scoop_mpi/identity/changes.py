@@ -1,20 +1,20 @@
 """Which functions and classes a rank has changed since all ranks had the same.
 
-Noted when ``names`` is: the functions and classes of the program and of modules that are
-not installed (its own ones). Changed is
+:meth:`Names.freeze` notes the functions and classes of the program's own modules: of the
+program itself, and of modules that are not installed. One of them has changed if it is
 
     a function with other code or defaults, or (``singledispatch``) other implementations,
-    a class with another method, property or inner class, or (``ABC``) others registered,
+    a class with another method, property or inner class, or (``ABC``) other registered classes,
     a function or class that uses, by name, one of these, an instance of one of these, or a
     name that now stands for another function or class; to any depth.
 
-Built-in functions, bound methods and partials count as functions here; so does a name that was
-None, and is given one later.
+Built-in functions, bound methods and partials count as functions here. A name that was None
+has changed when it stands for a function or class.
 
-Other attributes and variables are state, which belongs to each rank.
+Other attributes and variables are state. Each rank has its own.
 
-All that modules have is looked at, proxies and lazy objects too. So their types are asked for
-by ``type``, not by ``isinstance``, and attributes by :func:`usercode.attribute`.
+This file looks at every object in a module, also at proxies and lazy objects. So it asks for
+types with ``type``, not ``isinstance``, and for attributes with :func:`usercode.attribute`.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ PROGRAM = "__main__"
 _INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib",
                                                             "platlib"))
 _FUNCTIONS = (BuiltinFunctionType, MethodType, functools.partial)
-_METHODS = (FunctionType, type, staticmethod, classmethod, property)
+_METHODS = (FunctionType, type, staticmethod, classmethod, property, functools.cached_property,
+            functools.partialmethod, functools.singledispatchmethod)
 
 Noted = dict[str, dict[str, Any]]
-"""Names of modules, and what each meant in them."""
+"""A module's name → the names in it → what each stands for."""
 
 
 class _Made(NamedTuple):
-    """A function or class as it was made: what would change it.
+    """A function or class as it was when it was noted.
 
-    ``parts``: of a function its code and defaults, of a class its attributes' ids.
-    ``registered``: None if nothing can be registered with it.
+    ``parts``: a function's code and defaults; a class's attributes' ids. ``namespace``: a
+    class's attributes. ``registered``: ids of what was registered with it (``ABC``,
+    ``singledispatch``); None if nothing can be.
     """
 
     obj: Any
@@ -56,7 +58,11 @@ class _Made(NamedTuple):
 
 
 class _Uses(NamedTuple):
-    """All that a function or class uses, to any depth."""
+    """All that a function or class uses, to any depth.
+
+    ``names``: (namespace, name, what it stood for). ``functions``: (function, its parts).
+    ``others``: classes and ``singledispatch`` functions.
+    """
 
     obj: Any
     names: list[tuple[Mapping[str, Any], str, Any]]
@@ -65,7 +71,7 @@ class _Uses(NamedTuple):
 
 
 def stands_for_a_function(obj: Any) -> bool:
-    """True for what a decorator has put in a function's place (``functools.update_wrapper``)."""
+    """True for a callable with a ``__wrapped__``: a decorator put it in a function's place."""
     return (
         callable(obj) and type(obj) is not MethodType
         and (_has_wrapped(attribute(obj, "__dict__")) or hasattr(type(obj), "__wrapped__"))
@@ -77,17 +83,17 @@ def _has_wrapped(namespace: Any) -> bool:
 
 
 def is_class(obj: object) -> bool:
-    """True for a class, whatever it says of itself."""
+    """True for a class, whatever its ``__class__`` says."""
     return issubclass(type(obj), type)
 
 
 def is_named(obj: object) -> bool:
-    """True for what travels by reference if it can: functions and classes."""
+    """True for functions and classes: they travel by reference if they can."""
     return type(obj) is FunctionType or is_class(obj) or stands_for_a_function(obj)
 
 
 def names_in(module: object) -> dict[str, Any]:
-    """A module's variables; a lazy module stays lazy. None of what is no module."""
+    """A module's variables; empty for other objects. This does not load a lazy module."""
     if not issubclass(type(module), ModuleType):
         return {}
     names: dict[str, Any] = ModuleType.__getattribute__(cast("ModuleType", module), "__dict__")
@@ -95,7 +101,7 @@ def names_in(module: object) -> dict[str, Any]:
 
 
 class Changes:
-    """What has changed since this was made.
+    """Tells what has changed since this object was created.
 
     Args:
         noted: what all ranks have under the same names.
@@ -114,11 +120,11 @@ class Changes:
                 self._note(cls, foreign=True)
 
     def is_changed(self, obj: Any) -> bool:
-        """True if ``obj``, or what it uses, is not what it was."""
+        """True if ``obj``, or something that it uses, has changed."""
         uses = self._uses.get(id(obj))
         if uses is None or uses.obj is not obj:
             if id(obj) not in self._made:
-                # A method that the program has put into somebody else's class?
+                # A library's class has changed if the program has put a method into it.
                 return is_class(obj) and self._has_method_of_program(obj)
             uses = self._uses[id(obj)] = self._list_uses(obj)
         for names, name, meant in uses.names:
@@ -132,7 +138,7 @@ class Changes:
         return any(map(_differs, uses.others))
 
     def attribute_as_made(self, obj: Any, name: str, default: Any) -> Any:
-        """What a noted class had under that name, or what any other object has."""
+        """A noted class's attribute as it was when noted; any other object's as it is now."""
         made = self._made.get(id(obj))
         if made is not None and name in made.namespace:
             found = made.namespace[name]
@@ -189,7 +195,7 @@ class Changes:
         return uses
 
     def _used_by_name(self, obj: Any, uses: _Uses) -> Iterator[Any]:
-        """Functions and classes of own modules that a function mentions."""
+        """Functions and classes of own modules that a function mentions; adds to ``uses``."""
         if type(obj) is not FunctionType:
             return
         mentioned = set(_names_in(obj.__code__))
@@ -210,7 +216,7 @@ class Changes:
 
 
 def _is_own(module: str) -> bool:
-    """Is it the program, or a module that is not installed?"""
+    """True for the program, and for modules that are neither installed nor of this package."""
     if module == PROGRAM:
         return True
     file = names_in(sys.modules.get(module)).get("__file__")
@@ -220,7 +226,7 @@ def _is_own(module: str) -> bool:
 
 
 def _parts_used(obj: Any) -> Iterator[Any]:
-    """Functions and classes inside of one: methods, bases, what is wrapped or closed over."""
+    """Functions and classes inside another: methods, bases, what it wraps or closes over."""
     if is_class(obj):
         yield from attribute(obj, "__bases__", ())
         for value in _namespace(obj).values():
@@ -228,6 +234,8 @@ def _parts_used(obj: Any) -> Iterator[Any]:
                 yield from (one for one in (value.fget, value.fset, value.fdel) if one)
             elif issubclass(type(value), (staticmethod, classmethod)):
                 yield value.__func__
+            elif issubclass(type(value), (functools.cached_property, functools.partialmethod)):
+                yield value.func
             elif type(value) is functools.singledispatchmethod:
                 yield value.dispatcher
             elif is_named(value):
@@ -242,7 +250,7 @@ def _parts_used(obj: Any) -> Iterator[Any]:
             try:
                 value = cell.cell_contents
             except ValueError:
-                continue  # not bound yet
+                continue  # the variable has no value yet
             if is_named(value):
                 yield value
     wrapped = attribute(obj, "__wrapped__")
@@ -264,12 +272,12 @@ def _namespace(cls: Any) -> Mapping[str, Any]:
 
 
 def _is_code(obj: Any) -> bool:
-    """True for what a program calls by a name: functions and classes, of whatever kind."""
+    """True for functions and classes of any kind: what a program calls by a name."""
     return is_named(obj) or issubclass(type(obj), _FUNCTIONS)
 
 
 def _registered(obj: Any) -> frozenset[int] | None:
-    """What an ABC, or a ``singledispatch`` function, has been told of; None: it is neither."""
+    """Ids of what was registered with an ABC or ``singledispatch``; None: it is neither."""
     if issubclass(type(obj), abc.ABCMeta):
         return frozenset(id(one()) for one in abc._get_dump(obj)[0])  # type: ignore[attr-defined]
     return frozenset(map(id, _implementations(obj))) if is_dispatch(obj) else None

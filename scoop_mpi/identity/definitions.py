@@ -1,19 +1,20 @@
-"""Functions and classes that travel by value: who has which, and which object they are.
+"""Functions and classes that travel by value: which rank has which, and what a key means.
 
-A definition is named by its *key*. An object gets one when it is first sent, and keeps it
-until its pickled form changes; no other object of any rank ever has the same key, even if it
-is equal: the two may share nothing (think of a list in a closure). Every other rank rebuilds
-a definition once and passes it on under the same key, and on its author's rank the key means
-the original object. A function that has changed is rebuilt as another one, as it was when it
-was sent; a class stays one object on each rank, which has its newest form.
+A definition is named by its *key*. An object gets a key when it is first sent, and has it
+until its pickled form changes. No other object of any rank ever has the same key, not even an
+equal one: equal objects may differ later (think of a list in a closure). Every other rank
+rebuilds a definition once, and sends the object under the same key. On its author's rank the
+key means the original object. If a function changes, receivers rebuild the new form as another
+function. A class is one object on each rank, which takes the newest form.
 
-Bytes and rebuilt objects are kept up to ``Tuning.definitions_kept_bytes``, the least recently
-used go first. An object that is still in use elsewhere stays the one that its key means. What
-was sent to a rank counts as known there for ``Tuning.definitions_believed_bytes`` further
-bytes of definitions; a receiver that lacks one nevertheless says so (``messages.Lacking``).
+A rank keeps pickled definitions, and the objects rebuilt from them, up to
+``Tuning.definitions_kept_bytes``; it drops the least recently used first. As long as a dropped
+object is in use, its key still means it. A definition that was sent to a rank counts as known
+there until ``Tuning.definitions_believed_bytes`` further bytes of definitions were sent to it.
+A receiver that lacks one nevertheless says so (``messages.Lacking``).
 
-Two threads come here: what they change is changed by single steps of a dict, or under a
-lock (what is kept).
+Two threads call this. They change what is kept, and what other ranks are believed to have,
+under a lock; all else by single operations of a dict.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ from ..base.messages import Definition
 from ..base.tuning import TUNING, Tuning
 
 FORM_BYTES = 4
-"""The end of a key: the number of the object's form; what comes before is the object's own."""
+"""The last bytes of a key number the object's form; those before them name the object."""
 
 Found = dict[bytes, Definition]
 """The definitions that a message needs, by key."""
 
 
 class _Mark(NamedTuple):
-    """What is known of an object: how to get it, its form (empty: it was rebuilt) and key.
+    """What is known of an object that has a key.
 
-    ``older``: the keys that it has had before.
+    ``get`` returns the object. ``digest`` is that of its pickled form; empty if it was rebuilt
+    or copied here. ``older``: the keys that it had before.
     """
 
     get: Callable[[], Any]
@@ -50,7 +52,7 @@ class _Mark(NamedTuple):
 
 
 class _Believed:
-    """What a rank is taken to have: keys and sizes, the oldest first."""
+    """Definitions that another rank probably has: sizes by key, the first sent first."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -68,7 +70,7 @@ class _Believed:
 
 
 class _Kept:
-    """A definition that is kept; ``obj``: rebuilt, so that it stays alive."""
+    """A definition that is kept; ``obj``: what was rebuilt from it, to keep that alive."""
 
     __slots__ = ("definition", "obj")
 
@@ -90,18 +92,18 @@ class Definitions:
         self._serial = count(1)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._kept_bytes = 0
-        self._keeping = threading.Lock()
+        self._lock = threading.Lock()
         self._known_at: dict[int, _Believed] = {}
 
     # -- objects -----------------------------------------------------------
 
     def key_of_rebuilt(self, obj: object) -> bytes | None:
-        """The key of an object that came from another rank; None: it is this rank's own."""
+        """The key of an object that was rebuilt or copied here; None: it was not."""
         mark = self._marks.get(id(obj))
         return mark.key if mark is not None and mark.get() is obj and not mark.digest else None
 
     def key_for(self, obj: object, digest: bytes) -> bytes:
-        """The key of an own object, whose pickled form now has that digest."""
+        """The key of an object of this rank; ``digest`` is that of its pickled form now."""
         older: deque[bytes] = deque()
         mark = self._marks.get(id(obj))
         if mark is None or mark.get() is not obj:
@@ -126,41 +128,41 @@ class Definitions:
             del self._newest[key[:-FORM_BYTES]]
 
     def known(self, key: bytes) -> Any:
-        """The object that the key means here, if it is there; None: it is not."""
+        """The object that the key means here; None: this rank has none."""
         get = self._objects.get(key)
         return None if get is None else get()
 
     def use(self, key: bytes) -> Any:
-        """The same; and what is used is kept."""
+        """As :meth:`known`; notes that the definition was used, so that it is kept longer."""
         known = self.known(key)
         if known is not None:
             self.definition(key)
         return known
 
     def newer_class(self, key: bytes) -> Any:
-        """The class that the key means, if a newer form of it is here; None: it is not."""
+        """The class that the key means, if this rank has a newer form of it; else None."""
         newest = self._newest.get(key[:-FORM_BYTES])
         return self.known(newest) if newest is not None and newest > key else None
 
     def is_original(self, key: bytes) -> bool:
-        """Was it defined on this rank?"""
+        """True if the key's object was made on this rank."""
         return key in self._originals
 
     def functions(self) -> list[FunctionType]:
-        """Those that were rebuilt or copied here: each has global variables of its own."""
+        """Functions that were rebuilt or copied here; each has global variables of its own."""
         found = [mark.get() for mark in list(self._marks.values()) if not mark.digest]
         return [one for one in found if isinstance(one, FunctionType)]
 
     def copied(self, key: bytes, obj: object) -> None:
-        """Notes a copy of an object that is here: where it goes, it means the original."""
+        """Notes a copy of the object that ``key`` means: it travels under the same key."""
         self._marks[id(obj)] = _Mark(self._reference(obj, key), b"", key, deque())
 
     def rebuilt(self, definition: Definition, obj: Any) -> Any:
-        """Notes what a definition has become; returns the object to use for it."""
+        """Notes what was rebuilt from a definition; returns the object to use for it."""
         key = definition.key
         other = self.known(key)
         if other is not None:
-            return other  # made while this one waited
+            return other  # another task has rebuilt it while this one waited
         self._mark(obj, b"", key, deque())
         if isinstance(obj, type):
             self._newest[key[:-FORM_BYTES]] = key
@@ -175,7 +177,7 @@ class Definitions:
         self._objects[key] = get
 
     def _reference(self, obj: object, key: bytes) -> Callable[[], Any]:
-        """Gets the object; when it has gone, what is noted of it goes too."""
+        """A function that gets the object. When the object is freed, its notes are dropped."""
         number = id(obj)
 
         def forget(ref: object) -> None:
@@ -197,7 +199,7 @@ class Definitions:
             self._keep(definition)
 
     def definition(self, key: bytes) -> Definition | None:
-        """The pickled form, if it is kept."""
+        """The definition of that key, if it is kept; this counts as a use."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -208,12 +210,12 @@ class Definitions:
         return kept.definition
 
     def missing(self, keys: Iterable[bytes]) -> tuple[bytes, ...]:
-        """Those of the keys that mean nothing here."""
+        """Those keys of which this rank has neither an object nor a definition."""
         return tuple(key for key in keys if self.known(key) is None and key not in self._kept)
 
     def _keep(self, definition: Definition) -> None:
-        dropped: list[_Kept] = []  # let go of after the lock: their end may run user code
-        with self._keeping:
+        dropped: list[_Kept] = []  # freed after the lock, as that may run user code
+        with self._lock:
             if definition.key in self._kept:
                 return
             self._kept[definition.key] = _Kept(definition)
@@ -225,18 +227,20 @@ class Definitions:
     # -- other ranks -------------------------------------------------------
 
     def news_for(self, rank: int, found: Found) -> tuple[Definition, ...]:
-        """Those of ``found`` that ``rank`` may lack; from now on they count as known there."""
+        """What ``rank`` may lack of ``found``; from now on that counts as known there."""
         believed = self._known_at.get(rank)
         if believed is None:
             max_bytes = self._tuning.definitions_believed_bytes
             believed = self._known_at[rank] = _Believed(max_bytes)
-        news = tuple(one for key, one in found.items() if key not in believed.sizes)
-        for one in news:
-            believed.add(one)
+        with self._lock:
+            news = tuple(one for key, one in found.items() if key not in believed.sizes)
+            for one in news:
+                believed.add(one)
         return news
 
     def is_lacking(self, rank: int, keys: Iterable[bytes]) -> None:
-        """``rank`` does not have these: they are sent to it next time."""
+        """Notes that ``rank`` lacks these: they are sent to it when it next needs them."""
         if (believed := self._known_at.get(rank)) is not None:
-            for key in keys:
-                believed.drop(key)
+            with self._lock:
+                for key in keys:
+                    believed.drop(key)

@@ -1,25 +1,25 @@
 """What every rank has under a name: functions and classes that travel by reference.
 
-The workers have what the program's top level has made, and so has the root, up to the
-moment when it enters the main guard. At that moment, and on a worker when it has imported
-the program, the names of all modules are noted (:meth:`Names.freeze`). Then the rule is:
+A worker has what the program's top level makes when it is imported. When the root is about
+to enter the main guard, it has made the same. Then it notes the names of all modules
+(:meth:`Names.freeze`). A worker does so when it has imported the program. Then the rule is:
 
     an object that was noted, under whatever name, and has not been changed since, is
     the same thing on every rank: it travels as that name. All else travels by value.
 
-So neither a name that the program gives to something else at run time, nor an object
-that has lost its name, is ever taken for another. What a receiver looks up is what *it*
-has noted, whatever the name means there now.
+So no object is taken for another, even if the program gives a name to something else at run
+time, or takes an object's name away. A receiver looks up what *it* has noted, whatever the
+name means there now.
 
-Modules that are imported later have no notes; their names are taken as they are. If a
-receiver does not find one, the sender is told and sends it by value from then on. What a
-module has made since it was noted (the classes of DEAP's ``creator``) travels both ways: a
-receiver that has something of that name takes it.
+Modules that are imported later have no notes; their names are taken as they are. A receiver
+that does not find one tells the sender, which sends the object by value from then on. What a
+module makes after it was noted (the classes of DEAP's ``creator``) is sent both by name and by
+value: a receiver that has something of that name takes that.
 
-What counts as a change is in ``changes``.
+``changes`` says what counts as a change.
 
-Tried and not taken: to compare what objects are (code, closures, defaults) on both sides;
-a lock in a closure, or two equal functions, leave that without an answer.
+Tried and not taken: comparing objects (code, closures, defaults) on both sides. That gives no
+answer for a lock in a closure, or for two equal functions.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ from ..base.usercode import attribute
 from .changes import PROGRAM, Changes, Noted, is_class, is_named, names_in, stands_for_a_function
 
 PROGRAM_MODULE = "__scoop_main__"
-"""Name that the program has while workers import it (``renaming``)."""
+"""The program's name while workers import it (``renaming``)."""
 
-_OTHER_NAMES = (PROGRAM_MODULE, "__mp_main__")  # of the program's module; multiprocessing's
+# Other names that the program's module may have; the second is multiprocessing's.
+_OTHER_NAMES = (PROGRAM_MODULE, "__mp_main__")
 _NOTHING = object()
 _OURS = __name__.partition(".")[0]
 
@@ -60,8 +61,9 @@ class MissingName(ScoopError):
 class Reference(NamedTuple):
     """Where every rank finds an object.
 
-    ``is_noted``: it is there for good. ``is_late``: its module was noted without it, so
-    others may not have it, or another one. ``plain``: pickle finds it by itself.
+    ``is_noted``: its name was noted, so every rank has it. ``is_late``: its module was noted
+    without it, so other ranks may have nothing of that name, or another object. ``plain``:
+    pickle finds it by itself.
     """
 
     module: str
@@ -82,14 +84,14 @@ class Names:
         self._aliases: dict[int, tuple[Any, str, str]] | None = None
         self._by_value: set[tuple[str, str]] = set()
         self.due = False
-        """Note them when the first object is sent: there is no main guard to do it at."""
+        """True: note them when the first object is sent, as no main guard is known."""
 
     def freeze(self, later: Iterable[str] = (), without: Iterable[str] = ()) -> None:
         """Notes the names of all modules: what every rank has by now.
 
         Args:
             later: names of the program that workers bind after this moment.
-            without: names of the program that the root does not have.
+            without: names that the program binds on workers only.
         """
         self.due = False
         self._later = frozenset(later)
@@ -104,14 +106,14 @@ class Names:
         self._aliases = None
 
     def forget(self) -> None:
-        """Lets go of all that was noted; else files of the program would never be closed."""
+        """Drops all that was noted: else files of the program would never be closed."""
         self._noted = {}
         self._changes = Changes(self._noted)
         self._known.clear()
         self._aliases = None
 
     def reference(self, obj: Any) -> Reference | None:
-        """Where every rank finds this function or class; None: nowhere, send it by value."""
+        """Where every rank finds this function or class; None: it must go by value."""
         if self.due:
             self.freeze()
         known = self._known.get(id(obj))
@@ -148,7 +150,7 @@ class Names:
         return found
 
     def send_by_value(self, module: str, name: str) -> bool:
-        """Another rank does not have this top-level name; was that news?"""
+        """Notes that another rank lacks this top-level name; returns True if that is news."""
         news = (module, name) not in self._by_value
         self._by_value.add((module, name))
         self._known.clear()
@@ -180,7 +182,10 @@ class Names:
         return found is obj
 
     def _is_made_later(self, obj: Any, module: str, top: str) -> bool:
-        """True if ``module`` itself may have made the object since; every rank's will."""
+        """True if ``module`` itself may have made the object since it was noted.
+
+        Then the module does so on every rank.
+        """
         if module == PROGRAM:
             return top in self._later
         functions = vars(obj).values() if is_class(obj) else (obj,)
@@ -189,7 +194,7 @@ class Names:
                    for one in functions)
 
     def _is_plain(self, obj: Any, module: str, path: str) -> bool:
-        """True if pickle finds the object by itself, here and there."""
+        """True if pickle finds the object by itself, here and on every receiver."""
         if module == PROGRAM or not self._is_everywhere(module, path):
             return False
         if stands_for_a_function(obj) or type(obj) in copyreg.dispatch_table:
@@ -202,17 +207,17 @@ class Names:
         return found is obj
 
     def _is_everywhere(self, module: str, path: str) -> bool:
-        """True if no receiver can lack what is there; True also if nothing is noted."""
+        """True if no receiver can lack that name, or if nothing is noted."""
         package = module.partition(".")[0]
         return (path.partition(".")[0] in self._noted.get(module, {}) or not self._noted
                 or package == _OURS or package in sys.stdlib_module_names)
 
     def _list_aliases(self) -> dict[int, tuple[Any, str, str]]:
-        """Objects that are noted, but not under the names that they bear."""
+        """Noted objects that are not found by their ``__module__`` and ``__qualname__``."""
         aliases: dict[int, tuple[Any, str, str]] = {}
         for module in (PROGRAM, *self._noted):
             if module.partition(".")[0] in sys.stdlib_module_names and module != PROGRAM:
-                continue  # as it is on every rank
+                continue  # the same on every rank
             for name, value in self._noted.get(module, {}).items():
                 if not is_named(value) and type(value) is not object:
                     continue

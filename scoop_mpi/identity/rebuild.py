@@ -1,8 +1,8 @@
-"""By value what neither pickle nor cloudpickle can take so.
+"""Pickles objects by value that neither pickle nor cloudpickle handles as we need it.
 
-Each function ``reduce_...`` gives what pickle's ``__reduce__`` would; ``make_...`` and
-``fill_...`` are called where it is unpickled. A function may refer to itself by way of what
-wraps it: so wrappers are made empty, and filled when pickle has noted them.
+Each function ``reduce_...`` returns what pickle's ``__reduce__`` would; ``make_...`` and
+``fill_...`` are called where the object is unpickled. A function may refer to the wrapper
+around it. So a wrapper is made empty, and filled once pickle has it in its memo.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _DATA: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     bytes: lambda member: (bytes.__getitem__(member, slice(None)),),
     tuple: lambda member: (tuple.__getitem__(member, slice(None)),),
 }
-"""Types of data that members of an Enum may be; what makes one that is no member."""
+"""Types that an Enum may derive from; each function gives the type's arguments for a member."""
 HEAP_TYPE = 1 << 9
 """Flag of classes that Python code has made (``Py_TPFLAGS_HEAPTYPE``)."""
 _OF_ENUM = ("_name_", "_value_", "__objclass__", "_sort_order_")
-"""What every member of an Enum has."""
+"""Attributes of every member of an Enum."""
 _DISPATCH_CODE = functools.singledispatch(len).__code__  # type: ignore[attr-defined]
 
 
@@ -45,18 +45,18 @@ def is_dispatch(obj: object) -> bool:
 
 
 def reduce_dispatch(obj: Any) -> tuple[Any, ...]:
-    """A ``singledispatch`` function: its implementations."""
+    """A ``singledispatch`` function, as its implementations."""
     return make_dispatch, (), (dict(obj.registry), vars(obj)["__wrapped__"]), None, None, \
         fill_dispatch
 
 
 def make_dispatch() -> Any:
-    """One without implementations."""
+    """A ``singledispatch`` function without implementations."""
     return functools.singledispatch(_unfilled)
 
 
 def fill_dispatch(obj: Any, state: tuple[dict[type, Callable[..., Any]], Any]) -> None:
-    """Gives it those of the original."""
+    """Gives the function the original's implementations."""
     registry, wrapped = state
     for cls, function in registry.items():
         obj.register(cls, function)
@@ -64,35 +64,35 @@ def fill_dispatch(obj: Any, state: tuple[dict[type, Callable[..., Any]], Any]) -
 
 
 def reduce_lru_cache(obj: Any) -> tuple[Any, ...]:
-    """A function with ``functools.lru_cache``: an empty cache, and the function."""
+    """A function with ``functools.lru_cache``; what is in the cache does not travel."""
     parameters = obj.cache_parameters()
     return make_lru_cache, (parameters["maxsize"], parameters["typed"]), \
         dict(vars(obj)), None, None, fill_lru_cache
 
 
 def make_lru_cache(maxsize: int | None, typed: bool) -> Any:
-    """One without its function."""
+    """An empty cache without its function."""
     return functools.lru_cache(maxsize, typed)(_Filled())
 
 
 def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
-    """Gives it its function."""
+    """Gives the cache its function."""
     obj.__wrapped__.call = state["__wrapped__"]
     vars(obj).update(state)
 
 
 def reduce_cached_property(obj: Any) -> tuple[Any, ...]:
-    """A ``functools.cached_property``, which has a lock up to Python 3.11."""
+    """A ``functools.cached_property``, without the lock that it has up to Python 3.11."""
     return make_cached_property, (), (obj.func, obj.attrname), None, None, fill_cached_property
 
 
 def make_cached_property() -> Any:
-    """One without its function."""
+    """A ``cached_property`` without its function."""
     return functools.cached_property(_unfilled)
 
 
 def fill_cached_property(obj: Any, state: tuple[Callable[..., Any], str | None]) -> None:
-    """Gives it its function."""
+    """Gives the property its function."""
     obj.func, obj.attrname = state
     obj.__doc__ = obj.func.__doc__
 
@@ -111,10 +111,10 @@ def _unfilled(*args: Any) -> None:
 
 
 def reduce_method(obj: MethodType) -> Any:
-    """A bound method: pickle's own way is to look its name up again.
+    """A bound method. pickle itself would look up its name on the object again.
 
-    That finds another one if a subclass has it (``super().run``), and none if the function
-    is not an attribute of the object's class: then function and object travel.
+    That finds another method if a subclass overrides it (``super().run``), and none if the
+    function is not an attribute of the object's class. Then function and object travel.
     """
     owner: Any = obj.__self__
     classes = owner.__mro__ if isinstance(owner, type) else type(owner).__mro__
@@ -131,7 +131,7 @@ def make_method(func: Callable[..., Any], owner: object) -> MethodType:
 
 
 class _Form(NamedTuple):
-    """What a class was rebuilt from."""
+    """What a class was last rebuilt from: its bases, the names of its attributes."""
 
     bases: tuple[type, ...]
     names: frozenset[str]
@@ -141,9 +141,10 @@ _forms: WeakKeyDictionary[type, _Form] = WeakKeyDictionary()
 
 
 def reduce_class(obj: type, reduced: Any) -> Any:
-    """cloudpickle's reduction of a class.
+    """cloudpickle's reduction of a class, and what that leaves out.
 
-    It forgets ``__slots__``; and where the class is already, new bases and what was deleted.
+    It leaves out ``__slots__`` and, if the receiver has the class already, new bases and
+    deleted attributes.
     """
     if reduced is NotImplemented or len(reduced) < 6:
         return reduced
@@ -152,12 +153,12 @@ def reduce_class(obj: type, reduced: Any) -> Any:
     if isinstance(obj, EnumMeta):
         data = _DATA.get(vars(obj)["_member_type_"])
         if data is not None and isinstance(getattr(obj, "__new_member__", None), FunctionType):
-            # It would be called with the members' values, out of which it may have made others.
+            # __new__ must not get the members' values: it may have made them of other arguments.
             bases, name, qualname, values, *rest = args
             values = {key: (data(obj._member_map_[key]), values[key]) for key in values}
             make, args = partial(make_enum, make), (bases, name, qualname, values, *rest)
         return make_class, (make, 0, args), state, None, None, fill_class
-    # typing makes a NamedTuple anew, slots and all.
+    # typing makes a NamedTuple anew, with its __slots__.
     if "__slots__" in vars(obj) and typing.NamedTuple not in vars(obj).get("__orig_bases__", ()):
         metaclass, name, bases, namespace, *rest = args
         args = metaclass, name, bases, {**namespace, "__slots__": vars(obj)["__slots__"]}, *rest
@@ -165,7 +166,7 @@ def reduce_class(obj: type, reduced: Any) -> Any:
 
 
 class _Member(NamedTuple):
-    """A member of an Enum: what it has got from the class's ``__init__`` or ``__new__``, too."""
+    """A member of an Enum; ``attributes``: what the class's ``__init__`` or ``__new__`` set."""
 
     name: str
     value: Any
@@ -173,7 +174,7 @@ class _Member(NamedTuple):
 
 
 def _members(cls: type) -> dict[str, _Member]:
-    """The members of an Enum by all their names; those that a Flag names as sums of others, too."""
+    """The members of an Enum by all their names, a Flag's named sums included."""
     members: Mapping[str, Any] = cls.__members__ if isinstance(cls, EnumMeta) else {}
     return {name: _Member(member.name, member.value, {
                 key: value for key, value in vars(member).items() if key not in _OF_ENUM})
@@ -184,12 +185,12 @@ def make_enum(
     usual: Any, bases: tuple[type, ...], name: str, qualname: str,
     members: dict[str, tuple[tuple[Any, ...], Any]], module: str, tracked_as: str, extra: object,
 ) -> type:
-    """An Enum with a ``__new__`` of its own, or of a base; without its attributes.
+    """An Enum that defines or inherits a ``__new__``; still without its attributes.
 
     Args:
-        usual: cloudpickle's function for others.
-        members: of each what makes one of its type of data, and its value.
-        tracked_as: cloudpickle's number for the class; what it has by that number is taken.
+        usual: cloudpickle's function for other Enums.
+        members: name → (arguments of its data's type, its value).
+        tracked_as: cloudpickle's id for the class. If it has one of that id, it returns that.
     """
     types_of_data = [one for base in bases for one in base.__mro__ if one in _DATA]
     data_type: Any = next((one for one in types_of_data if one is not object), object)
@@ -200,7 +201,7 @@ def make_enum(
         return member
 
     def __init__(member: Any, data: tuple[Any, ...], value: Any) -> None:
-        """What it would do is among the attributes."""
+        """Does nothing: what the original one sets comes with the attributes."""
 
     metaclass: Any = type(bases[-1])
     namespace = metaclass.__prepare__(name, bases)
@@ -214,7 +215,7 @@ def make_enum(
 
 
 class _Quiet:
-    """As first base it keeps ``__init_subclass__`` of the others from being called."""
+    """As a class's first base it keeps other bases' ``__init_subclass__`` from being called."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         pass
@@ -228,7 +229,11 @@ class _QuietSlots:
 
 
 def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) -> type:
-    """One without its attributes; or that which is here already, with the bases given."""
+    """Makes a class without its attributes. If it is here already, gives it these bases.
+
+    Args:
+        bases_at: the index of the bases in ``args``; 0: it is an Enum.
+    """
     try:
         cls = make(*args)
     except Exception:
@@ -240,7 +245,7 @@ def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) 
     if any(map(operator.is_not, bases, form.bases)) or len(bases) != len(form.bases):
         try:
             cls.__bases__ = bases
-        except TypeError:  # its instances would need another layout: then it is another class
+        except TypeError:  # its instances would need another layout: make another class
             *known, _, extra = args
             cls = make(*known, None, extra)
     _forms[cls] = form._replace(bases=bases)
@@ -250,9 +255,10 @@ def make_class(make: Callable[..., type], bases_at: int, args: tuple[Any, ...]) 
 def _make_quietly(
     make: Callable[..., type], metaclass: type, name: str, bases: tuple[Any, ...], *more: Any
 ) -> type:
-    """One whose hooks are not called, those of its bases and then those of its metaclass.
+    """Makes a class without calling the hooks of its bases or, failing that, its metaclass.
 
-    They want arguments, or what the class will have; and they have run at the author's.
+    Hooks may want arguments, or attributes that the class does not have yet. They have run
+    on the author's rank.
     """
     bases = types.resolve_bases(bases)
     quiet = _Quiet if bases[0].__dictoffset__ else _QuietSlots
@@ -267,7 +273,7 @@ def _make_quietly(
 
 
 def fill_class(cls: type, state: tuple[Callable[..., Any], Any, str, dict[str, Any]]) -> None:
-    """Gives it its attributes, and no others that it had from the author before."""
+    """Gives a class its attributes; deletes those that only an earlier form of it had."""
     fill, (attributes, slots), qualname, members = state
     form = _forms[cls]
     names = frozenset(attributes)
@@ -291,20 +297,20 @@ def _fill_member(cls: Any, name: str, member: _Member) -> None:
 
 
 def reduce_error(obj: BaseException) -> Any:
-    """An exception, also one whose ``__init__`` does not take what is in its ``args``."""
+    """An exception, even one whose ``__init__`` does not accept its ``args``."""
     kind: Any = type(obj)
     ways = type(kind.__reduce__), type(kind.__reduce_ex__)
     if ways != (MethodDescriptorType,) * 2 or kind in copyreg.dispatch_table:
-        return NotImplemented  # it has a way of its own
+        return NotImplemented  # its class says how to pickle it
     if not kind.__flags__ & HEAP_TYPE:
-        return NotImplemented  # it is one of Python's
+        return NotImplemented  # a built-in exception
     reduced: Any = obj.__reduce__()
     made_by, args, *state = reduced
     return make_error, (made_by, args), *state
 
 
 def make_error(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
-    """One with these arguments, as Python's own base class would have it if need be."""
+    """An exception with these arguments; its built-in base sets them if ``__init__`` fails."""
     try:
         return kind(*args)
     except Exception:
@@ -315,7 +321,7 @@ def make_error(kind: type[BaseException], args: tuple[Any, ...]) -> BaseExceptio
 
 
 def reduce_constant(obj: object) -> Any:
-    """What ``dataclasses`` compares with ``is``: by its name there."""
+    """A constant that ``dataclasses`` compares with ``is``; travels as its name there."""
     module = sys.modules["dataclasses"]
     for name, value in vars(module).items():
         if value is obj:

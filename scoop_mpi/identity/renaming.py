@@ -1,17 +1,17 @@
-"""Gives what a module has made while it ran under one name the name that it has.
+"""Renames a module, and all that it has made under its old name.
 
-A function or class says in ``__module__`` which module it belongs to: it takes over the
-object that the module's ``__name__`` was at that moment. That is how they are found: all
-hold one and the same string, of which :func:`name_to_replace` has made a copy of its own.
+A function or class says in ``__module__`` which module it belongs to. That is the very object
+that the module's ``__name__`` was when it was made. So all refer to one string object, which
+:func:`name_to_replace` has made for this module only; by that they are found:
 
-    at the top level   whatever says so, a TypeVar as well as a cached function
-    classes            all subclasses of ``object`` are walked through
-    the rest           asked of the garbage collector: functions wherever they are (closures,
-                       registries, wrapped ones), and instances that say it in their ``__dict__``
+    at the top level   any object that refers to it, such as a TypeVar or a cached function
+    classes            by going through all subclasses of ``object``
+    the rest           by the garbage collector: functions anywhere (in closures, in registries,
+                       wrapped), and instances with a ``__module__`` in their ``__dict__``
 
-Less than 10 ms with numpy and matplotlib imported, of which the garbage collector takes two
-thirds. Tried and not taken: a look at each object of the garbage collector (twice as long);
-a ``__name__`` that is a subclass of str (pickle writes it out as such).
+It takes less than 10 ms with numpy and matplotlib imported, two thirds of that in the garbage
+collector. Tried and not taken: looking at each object of the garbage collector (twice as
+long); a ``__name__`` of a subclass of str (pickle writes it as an object of that class).
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ _NAMESPACE = type.__dict__["__dict__"]
 
 
 def name_to_replace(name: str) -> str:
-    """A copy of ``name`` that is the same as no other string of this process."""
+    """A copy of ``name``, which is no other string object of this process."""
     return "".join(name)
 
 
 def rename(module: ModuleType, name: str) -> None:
-    """From now on ``module`` and all that it has made are called ``name``.
+    """Gives ``module``, and all that it has made, the name ``name``.
 
     Args:
-        module: its ``__name__`` is of :func:`name_to_replace`.
+        module: :func:`name_to_replace` has made its ``__name__``.
     """
     old = module.__name__
     module.__name__ = name
     for value in list(vars(module).values()):
         _rename_instance(value, old, name)
     for made in _all_classes():
-        # Not by its metaclass, which may have ideas of its own.
+        # By type's methods: the metaclass may define its own.
         if _NAMESPACE.__get__(made).get("__module__") is old:
             with contextlib.suppress(TypeError):  # it is immutable
                 type.__setattr__(made, "__module__", name)
-    # Classes refer to it no more, so no dict that is found here is a class's.
+    # Classes do not refer to it any more, so no dict found here belongs to a class.
     for holder in gc.get_referrers(old):
         if type(holder) is FunctionType:
             holder.__module__ = name
@@ -59,9 +59,9 @@ def rename(module: ModuleType, name: str) -> None:
 
 
 def _rename_instance(thing: Any, old: str, name: str) -> None:
-    """The same for an object that may be anybody's."""
+    """The same for an object of any type, perhaps a library's."""
     if issubclass(type(thing), (type, ModuleType)):
-        return  # dealt with; a module may be one that is loaded when it is touched
+        return  # classes are done already; looking at a lazy module would load it
     if attribute(thing, "__module__") is old:
         attempt(setattr, thing, "__module__", name)
 

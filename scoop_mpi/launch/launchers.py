@@ -261,14 +261,17 @@ def _plain(name: str) -> str:
     return name.lower().replace(" ", "")
 
 
-def recognise(executable: str) -> Launcher:
+def recognise(executable: str, limit_s: float = VERSION_LIMIT_S) -> Launcher:
     """The launcher that a program is.
+
+    Args:
+        limit_s: seconds in which it must tell its version.
 
     Raises:
         LaunchError: none of ours, or it does not run.
     """
     try:
-        text = _version(executable)
+        text = _version(executable, limit_s)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LaunchError(f"{executable} does not run: {error}") from None
     for launcher in known_launchers():
@@ -356,17 +359,17 @@ def _programs(names: Sequence[str], environ: Mapping[str, str]) -> Iterator[str]
 
 def _is_one(launcher: Launcher, executable: str) -> bool:
     try:
-        text = _version(executable)
+        text = _version(executable, VERSION_LIMIT_S)
     except (OSError, subprocess.TimeoutExpired):
         return False
     return any(mark in text for mark in launcher.recognised_by)
 
 
 @cache
-def _version(executable: str) -> str:
+def _version(executable: str, limit_s: float) -> str:
     version = subprocess.run(
         [executable, "--version"], capture_output=True, text=True, errors="replace",
-        timeout=VERSION_LIMIT_S, stdin=subprocess.DEVNULL,
+        timeout=limit_s, stdin=subprocess.DEVNULL,
     )
     return version.stdout + version.stderr
 

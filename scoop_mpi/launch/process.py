@@ -55,7 +55,7 @@ class Ended(NamedTuple):
 
 def run(
     build: Callable[[str, dict[str, str]], Command], stdin: Stdin,
-    timeout_s: float | None = None,
+    timeout_s: float | None = None, grace_s: float = GRACE_S,
 ) -> Ended:
     """Runs a job to its end.
 
@@ -64,6 +64,7 @@ def run(
             are to be set for all ranks.
         stdin: how our standard input gets to the root.
         timeout_s: seconds after which the job is ended; None: no limit.
+        grace_s: seconds more in which its broker can end it.
     """
     has_stdin = _has_stdin()
     root_started = threading.Event()
@@ -87,8 +88,8 @@ def run(
             Path(host_file).write_text(command.host_list, encoding="utf-8")
         by_launcher = variables.get(STDIN_VARIABLE) == STDIN_BY_LAUNCHER
         with _terminal_kept() if stdin is Stdin.TERMINAL else contextlib.nullcontext():
-            exit_code = _run(command, folder, root, signals, timeout_s,
-                             0 if by_launcher else None)
+            guardian = _start(command, folder, root, signals, 0 if by_launcher else None)
+            exit_code = _wait(guardian, signals.tell, timeout_s, grace_s)
     return Ended(exit_code, root_started.is_set())
 
 
@@ -103,7 +104,8 @@ def output_of(command: Command, folder: str, signals: Signals, limit_s: float) -
         LaunchError: it was interrupted.
     """
     with tempfile.TemporaryFile() as output:
-        exit_code = _run(command, folder, "local", signals, limit_s, None, output.fileno())
+        guardian = _start(command, folder, "local", signals, None, output.fileno())
+        exit_code = _wait(guardian, signals.tell, limit_s, GRACE_S)
         if exit_code in (128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP):
             raise LaunchError("", exit_code)
         output.seek(0)
@@ -135,33 +137,34 @@ def heard() -> Iterator[Signals]:
             signal.signal(number, handler)
 
 
-def _run(
-    command: Command, folder: str, root: str, signals: Signals, timeout_s: float | None,
-    stdin: int | None, stdout: int | None = None,
-) -> int:
-    """Runs the launcher under a guardian, to which signals are passed on.
+def _start(
+    command: Command, folder: str, root: str, signals: Signals, stdin: int | None,
+    stdout: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Starts the launcher under a guardian, to which signals are passed on.
 
     That gets a session of its own, so that Ctrl-C in a terminal reaches nobody but us.
     """
     try:
-        guardian = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-I", "-S", GUARDIAN, str(signals.hear), folder, root, *command.argv],
             env={**os.environ, **command.variables}, start_new_session=True,
             pass_fds=[signals.hear], stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=stdout)
     except OSError as error:
         raise LaunchError(f"{command.argv[0]} does not start: {error.strerror}") from None
-    return _wait(guardian, signals.tell, timeout_s)
 
 
 def _passed_on(number: int, frame: object) -> None:
     """The guardian has heard of it."""
 
 
-def _wait(guardian: subprocess.Popen[bytes], control: int, timeout_s: float | None) -> int:
+def _wait(
+    guardian: subprocess.Popen[bytes], control: int, timeout_s: float | None, grace_s: float
+) -> int:
     """Waits for the job's end. The broker keeps the time; this is for its absence."""
     try:
-        exit_code = guardian.wait(None if timeout_s is None else timeout_s + GRACE_S)
+        exit_code = guardian.wait(None if timeout_s is None else timeout_s + grace_s)
         return exit_code if exit_code >= 0 else 128 - exit_code
     except subprocess.TimeoutExpired:
         print(f"scoop_mpi: the job did not end within {timeout_s:g} s, and its broker does not "

@@ -1,1 +1,1 @@
-"""Looking closely: ``--strict``, ``--debug``, ``--profile``."""
+"""What ``--strict``, ``--debug`` and ``--profile`` do around every task."""

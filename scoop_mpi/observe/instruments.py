@@ -1,13 +1,14 @@
-"""A scheduler that looks closely, for ``--strict``, ``--debug`` and ``--profile``.
+"""The scheduler of jobs with ``--strict``, ``--debug`` or ``--profile``.
 
-It puts wrappers around the functions of tasks when they are created, and so leaves
-the plain scheduler as fast as it is. All ranks of a job have the same one.
+It wraps the function of each task when the task is created. So the plain scheduler need not
+look at these options, and is as fast as without them. All ranks of a job use the same one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from greenlet import greenlet
@@ -38,9 +39,9 @@ class InstrumentedScheduler(Scheduler):
         self._strict = job.settings.strict
         self._observes = job.settings.debug or job.settings.profile
         self.observer = Observer(job, self._queue)
-        super().__init__(endpoint, codec, clock, idler, alone, tuning)
         if self._observes:
-            self.ledger.story.keep_all()
+            tuning = replace(tuning, events_kept=None)
+        super().__init__(endpoint, codec, clock, idler, alone, tuning)
 
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None

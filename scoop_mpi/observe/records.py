@@ -1,13 +1,12 @@
 """``--debug`` and ``--profile``: what each worker did, written when the job ends.
 
     debug/worker-2-STATS     pickled dict: task's id → what is known of it (SCOOP's names)
-    debug/worker-2-QUEUE     pickled list: (time, unstarted work, seconds it may take)
+    debug/worker-2-QUEUE     pickled list of (time, pieces of unstarted work, seconds they may take)
     debug/worker-2-STORY     pickled dict: id of a task or map → list of (time, what happened)
-    profile/worker-2.prof    for ``pstats``: the time spent in tasks (root: and the program)
+    profile/worker-2.prof    for ``pstats``: the time spent in tasks (root: and in the program)
 
 The root's files in ``debug`` start with ``origin-``, as in SCOOP. Times are seconds since
-1970. Nothing of this exists unless it was asked for: an :class:`Observed` stands in for
-the function of each task.
+1970. With one of these options, an :class:`Observed` wraps the function of each task.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ TaskId = tuple[Any, ...]
 
 
 class Observed(Wrapper):
-    """Calls ``func``, and tells the observer of the worker where that happens.
+    """Calls ``func``, and tells the observer of the worker that runs it.
 
     Args:
-        id: the task's; items of a map are told apart where they run.
+        id: the task's or map's. The worker that runs an item adds its rank and a number.
         parent: the id of the task that created it.
-        created: when, in seconds since 1970.
-        is_map: it is called many times.
+        created: when it was created, in seconds since 1970.
+        is_map: True: ``func`` is called for many items.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Observed(Wrapper):
 
 
 class _Running:
-    """A call that has begun; ``waited_s``: the part of it that was not its own."""
+    """A call that has begun; ``waited_s``: while it waited, or another ran on its stack."""
 
     def __init__(self, began: float) -> None:
         self.began = began
@@ -70,7 +69,7 @@ class Observer:
     """Collects what one worker does.
 
     Args:
-        queue: says how many pieces of work are unstarted, and how many seconds they take.
+        queue: returns how many pieces of work are unstarted, and the seconds they may take.
     """
 
     def __init__(self, job: Job, queue: Callable[[], tuple[int, float]]) -> None:
@@ -96,13 +95,13 @@ class Observer:
             self._switch_profile(outer_profiling)
             ended = time.time()
             self._running = outer
-            if outer is not None:  # it runs where the other one waits for it
+            if outer is not None:  # which waited, as this one ran on its stack
                 outer.waited_s += ended - me.began
             if self._job.settings.debug:
                 self._note(task, me, ended)
 
     def parked(self) -> tuple[_Running | None, bool, float]:
-        """The running call waits, others go on. Returns what :meth:`resumed` needs."""
+        """The running call begins to wait. Returns what :meth:`resumed` needs."""
         before = self._running, self._profiling, time.time()
         self._running = None
         self._switch_profile(False)
@@ -120,7 +119,7 @@ class Observer:
         self._switch_profile(True)
 
     def program_ends(self) -> None:
-        """On the root: the program is over, its last tasks may not be."""
+        """On the root: the program has ended; tasks of it may still run."""
         self._switch_profile(False)
 
     def _switch_profile(self, on: bool) -> None:
@@ -143,7 +142,7 @@ class Observer:
             "creationTime": time.ctime(task.created), "created": task.created,
             "callable": name_of(task.func), "parent": task.parent,
         }
-        if ended >= self._queue_due:  # it may have to be counted: that is 1 % of the time
+        if ended >= self._queue_due:  # counting may be slow: give it 1 % of the time at most
             self._queue_length.append((ended, *self._queue()))
             self._queue_due = ended + 100 * (time.time() - ended)
 
@@ -151,7 +150,7 @@ class Observer:
         """On the root: makes the folders; removes what an earlier job has left in them.
 
         Raises:
-            LaunchError: that cannot be done.
+            LaunchError: a folder cannot be made, or a file not removed.
         """
         settings = self._job.settings
         try:
@@ -177,13 +176,13 @@ class Observer:
         """
         try:
             self._write(worker_name(self._job.rank), self._by_task(story, time.time() - now))
-        except OSError as error:  # too late to spoil the job for it
+        except OSError as error:  # the job has run: it need not fail for this
             logger.error("cannot write what --debug or --profile has collected: %s", error)
 
     def _by_task(
         self, story: Iterable[Event], zero: float
     ) -> dict[TaskId, list[tuple[float, str]]]:
-        """``zero``: seconds since 1970 when the clock of ``story`` was 0."""
+        """``zero``: when the clock of ``story`` was 0, in seconds since 1970."""
         me = str(worker_name(self._job.rank))
         found: dict[TaskId, list[tuple[float, str]]] = {}
         for event in story:
@@ -214,7 +213,7 @@ class Observer:
 
 
 def _make_folder(folder: str, ours: str) -> None:
-    """Makes a folder, or removes our files from it (which may be of more workers)."""
+    """Makes a folder, or removes all our files from it (an earlier job had more workers)."""
     os.makedirs(folder, exist_ok=True)
     for name in os.listdir(folder):
         if re.fullmatch(ours, name):

@@ -1,9 +1,9 @@
-"""``--strict``: every task is pickled wherever it runs, and must leave its arguments alone.
+"""``--strict``: every task is pickled wherever it runs, and must not change its arguments.
 
-A task that runs on the worker which created it gets the caller's own objects, one that
-travels gets copies. A program that changes arguments can therefore give results that
-depend on where its tasks ran. Here all of them get copies, also of their results, and
-a task that changed its copies is named, once for each function and argument.
+Without it, a task that runs on the worker that created it gets the caller's own objects, and
+one that travels gets copies. So if a program changes arguments, its results can depend on
+where its tasks ran. With it, all tasks get copies, and all callers copies of results. A task
+that changed its copies is named in a warning, once for each function and argument.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Strict(Wrapper):
 
     @calls_user_code(Called.FOR_CALLER)
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """
+        """Makes the call with copies, and returns a copy of its result.
+
         Raises:
             NotPicklableError: the function, an argument or the result cannot be pickled.
         """
@@ -61,10 +62,10 @@ def _copy(codec: Codec, obj: Any, elsewhere: bool = False) -> Any:
 def _pickled(
     codec: Codec, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Iterator[tuple[object, bytes]]:
-    """Each argument's place and its pickle; empty if it has become unpicklable."""
+    """Each argument's place and its pickle, which is empty if it has become unpicklable."""
     for place, arg in [*enumerate(args), *kwargs.items()]:
         found: Found = {}
-        pickled, _ = attempt(codec.dumps, arg, found)  # None: it has become unpicklable
+        pickled, _ = attempt(codec.dumps, arg, found)
         yield place, (pickled or b"") + b"".join(sorted(found))
 
 

@@ -180,7 +180,7 @@ def _inherit(parents: Scheduler) -> Callable[[], Scheduler]:
 
 def _start_in_child(inherited: int, constants: Constants) -> Scheduler:
     scheduler = _ChildScheduler(inherited)
-    scheduler.constants.inherit(constants)
+    scheduler.inherit(constants)
     return _until_exit(scheduler)
 
 

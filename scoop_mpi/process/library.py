@@ -9,20 +9,21 @@ from ..base.errors import LaunchError
 
 _ASK = "import mpi4py; mpi4py.rc.initialize = False; import mpi4py.MPI as MPI; " \
        "print(MPI.Get_library_version())"
-_LIMIT_S = 60
+LIMIT_S = 60
 
 
-def loaded_library(python: str = sys.executable) -> str:
+def loaded_library(python: str = sys.executable, limit_s: float = LIMIT_S) -> str:
     """The first words of what ``MPI_Get_library_version`` tells, like ``MPICH Version: 5.0``.
 
     Args:
         python: the interpreter that the ranks will run.
+        limit_s: seconds in which another one must answer.
 
     Raises:
         LaunchError: there is no such interpreter, no mpi4py in it, or no MPI library.
     """
     try:
-        text = _here() if python == sys.executable else _ask(python)
+        text = _here() if python == sys.executable else _ask(python, limit_s)
     except (ImportError, RuntimeError) as error:
         raise no_library(str(error)) from None
     lines = text.splitlines() or [""]
@@ -48,10 +49,10 @@ def _here() -> str:
     return str(MPI.Get_library_version())
 
 
-def _ask(python: str) -> str:
+def _ask(python: str, limit_s: float) -> str:
     try:
         answer = subprocess.run([python, "-c", _ASK], capture_output=True, text=True,
-                                timeout=_LIMIT_S, stdin=subprocess.DEVNULL)
+                                timeout=limit_s, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LaunchError(f"--python-interpreter {python} does not run: {error}") from None
     if answer.returncode:

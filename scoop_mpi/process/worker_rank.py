@@ -9,7 +9,7 @@ import sys
 
 from ..base import context
 from ..base.log import logger
-from ..base.messages import BROKER, ROOT, Failure, Finished, Goodbye, Left
+from ..base.messages import ROOT, Failure, Finished, Goodbye, Left
 from ..base.streams import flush_output, put_back_unusable
 from ..wire.codec import Codec
 from ..wire.endpoint import ProcessEndpoint
@@ -37,11 +37,12 @@ class Worker:
         self._idler = MachineIdler(endpoint, machine)
         self.scheduler = make_scheduler(
             endpoint, codec, self._idler, clock=machine.clock, tuning=machine.tuning)
+        self._exchange = self.scheduler.exchange
         self._idler.has_mail = self._has_mail
         self._donor: Donor | None = None
 
     def _has_mail(self) -> bool:
-        exchange = self.scheduler.exchange
+        exchange = self._exchange
         with exchange.lock:  # the donor thread may be at it
             return exchange.has_due() or self._endpoint.has_mail()
 
@@ -49,7 +50,7 @@ class Worker:
         """From here on the verbs work on this rank, and others are answered."""
         context.install(self.scheduler)
         self.scheduler.expect_errors()
-        if not self.scheduler.exchange.peers or not self._endpoint.two_threads:
+        if not self._exchange.peers or not self._endpoint.two_threads:
             return
         if has_gil():
             self._donor = Donor(
@@ -66,16 +67,16 @@ class Worker:
             The exit code of the job.
         """
         if message is not None:
-            self.scheduler.exchange.send([(BROKER, message)])
+            self.scheduler.tell_broker(message)
         exit_code = self.scheduler.serve()
         if (failure := late_failure(self.scheduler.ended_by)) is not None:
-            self.scheduler.exchange.send([(BROKER, failure)])
+            self.scheduler.tell_broker(failure)
             exit_code = self.scheduler.await_shutdown()
         if self._donor is not None:
             self._donor.stop()
         self.scheduler.close()
         logger.debug("created %d tasks and maps, received %d messages",
-                     self.scheduler.created, self.scheduler.exchange.received)
+                     self.scheduler.created, self._exchange.received)
         context.install(None)
         context.on_first_use(start_alone)
         self._leave()
@@ -88,7 +89,7 @@ class Worker:
         """
         flush_output()
         put_back_unusable()
-        exchange = self.scheduler.exchange
+        exchange = self._exchange
         began = self._machine.clock()
         said = False
         while not exchange.may_leave:
@@ -96,5 +97,5 @@ class Worker:
             self._endpoint.progress()
             if not said and not self._endpoint.transferring():
                 said = True
-                exchange.send([(BROKER, Goodbye())])
+                self.scheduler.tell_broker(Goodbye())
             self._machine.pause(self._machine.clock() - began, endpoint=self._endpoint)

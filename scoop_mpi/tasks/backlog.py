@@ -15,8 +15,7 @@ leaves first. ``turns`` says when the oldest one runs first all the same.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from typing import Any, Union
 
 from ..base.tuning import Tuning
@@ -24,11 +23,9 @@ from .chunk import Chunk
 from .estimates import Estimates
 from .future import PENDING, ForeignTask, Future
 from .mapcall import MapCall
+from .oldest import Oldest
 from .sizes import Sizes
 from .turns import Turns
-
-LISTED_MIN = 256
-"""Ids of the oldest tasks that are listed at a time, at least."""
 
 Piece = Union[Future[Any], Chunk]
 Gift = Union[Chunk, Sequence[Future[Any]]]
@@ -40,7 +37,7 @@ class Backlog:
     def __init__(self, sizes: Sizes, tuning: Tuning) -> None:
         self.turn = False
         """The next piece to run here is the oldest."""
-        self.estimates = Estimates(tuning.quick_call_s)
+        self.estimates = Estimates(tuning.quick_call_s, tuning.estimates_kept)
         self.own: dict[int, Future[Any]] = {}
         """Own tasks by id, oldest first. (An OrderedDict takes twice the time.)"""
         self.foreign: deque[ForeignTask[Any]] = deque()
@@ -51,10 +48,8 @@ class Backlog:
         one could not."""
         self.maps: list[MapCall] = []
         """Own maps with items not yet cut (or with inputs not yet read)."""
-        self._oldest: deque[int] = deque()
-        """Ids that were the oldest in ``own`` when they were last listed, to be given away."""
-        self._oldest_here: deque[int] = deque()
-        """As ``_oldest``, for the thread that runs tasks."""
+        self._to_give = Oldest(self.own)
+        self._to_run = Oldest(self.own)
         self._kind = 0
         """Of which kind the last one was whose turn it was."""
         self.pieces = 0
@@ -80,6 +75,31 @@ class Backlog:
             assert task.state is PENDING, task
         maps = [call.id for call in list(self.maps)]
         assert len(set(maps)) == len(maps), f"maps are there twice: {maps}"
+
+    # -- putting in ---------------------------------------------------------
+
+    def put_own(self, task: Future[Any]) -> None:
+        """An own task that is unstarted."""
+        self.own[task.number] = task
+
+    def put_foreign(self, tasks: Iterable[ForeignTask[Any]]) -> None:
+        """Tasks of another worker."""
+        self.foreign.extend(tasks)
+
+    def put_chunk(self, chunk: Chunk) -> None:
+        """A chunk of another worker's map, or the rest of one."""
+        self.chunks.append(chunk)
+
+    def put_map(self, call: MapCall) -> None:
+        """An own map."""
+        self.maps.append(call)
+
+    def drop_map(self, call: MapCall) -> None:
+        """The map is over."""
+        if call in self.maps:
+            self.maps.remove(call)
+
+    # -- how much there is --------------------------------------------------
 
     def more_than(self, count: int, without_light: bool = False) -> bool:
         """True if more than ``count`` pieces of work could be given away.
@@ -135,6 +155,8 @@ class Backlog:
         """True if there is one piece of other workers' work, or none."""
         return len(self.chunks) + len(self.foreign) <= 1
 
+    # -- taking out ---------------------------------------------------------
+
     def claim(self, future: Future[Any]) -> bool:
         """Takes this very task out; False if it was started or given away."""
         return self.own.pop(future.number, None) is not None
@@ -184,7 +206,7 @@ class Backlog:
     def _oldest_of_kind(self) -> Piece | None:
         match self._kind:
             case 0:
-                while (task := self._oldest_own(self._oldest_here)) is not None:
+                while (task := self._to_run.peek()) is not None:
                     if self.claim(task):
                         return task
             case 1:
@@ -200,7 +222,7 @@ class Backlog:
 
     def peek_oldest_s(self) -> float:
         """Seconds that the oldest piece, of whatever kind, may take; 0.0: not known."""
-        task, call = self._oldest_own(self._oldest_here), self._open_map()
+        task, call = self._to_run.peek(), self._open_map()
         tasks = [*([] if task is None else [task]), *list(self.foreign)[:1]]
         seconds = [
             *(self.estimates.get(one.func) for one in tasks),
@@ -283,7 +305,7 @@ class Backlog:
         """
         bundle: list[Future[Any]] = []
         count = 1
-        while len(bundle) < count and (task := self._oldest_own(self._oldest)) is not None:
+        while len(bundle) < count and (task := self._to_give.peek()) is not None:
             if bundle and (task.parent != bundle[0].parent or task.number in self.singly):
                 break
             if not bundle and task.number not in self.singly:
@@ -291,25 +313,6 @@ class Backlog:
             if self.claim(task):
                 bundle.append(task)
         return bundle
-
-    def _oldest_own(self, listed: deque[int]) -> Future[Any] | None:
-        """The oldest own task, which stays where it is.
-
-        The front of a dict that is used from both ends has gaps, over which every look at
-        it must pass; so many ids are ``listed`` at a time, by each thread for itself.
-        """
-        while True:
-            while listed:
-                task = self.own.get(listed[0])
-                if task is not None:
-                    return task
-                listed.popleft()
-            try:
-                listed.extend(islice(self.own, max(LISTED_MIN, len(self.own) // 8)))
-            except RuntimeError:
-                continue  # the other thread has changed the dict between those two C calls
-            if not listed:
-                return None
 
     def _bundle_size(self, first: Future[Any], available: int, takers: int) -> int:
         estimate_s = self.estimates.get(first.func)

@@ -22,8 +22,6 @@ from typing import Any
 
 from .attributes import Wrapper
 
-KEPT = 1000
-"""Functions whose estimates are kept for sure: those measured last. At most twice as many."""
 NESTED_MAX = 16
 """Wrappers around one function that are looked through."""
 
@@ -90,10 +88,12 @@ class Estimates:
 
     Args:
         quick_s: calls of a quick function take no longer.
+        kept: so many functions are kept for sure, those measured last; at most twice as many.
     """
 
-    def __init__(self, quick_s: float) -> None:
+    def __init__(self, quick_s: float, kept: int) -> None:
         self._quick_s = quick_s
+        self._kept = kept
         self._recent: dict[Hashable, float] = {}
         self._before: dict[Hashable, float] = {}
         self._slow: set[Hashable] = set()
@@ -110,7 +110,7 @@ class Estimates:
         self._recent[key] = 0.5 * (known + seconds)
         if seconds > self._quick_s:
             self._slow.add(key)
-        if len(self._recent) >= KEPT:
+        if len(self._recent) >= self._kept:
             self._before, self._recent = self._recent, {}
             self._slow.clear()
 

@@ -96,6 +96,8 @@ class MapCall:
         self.exhausted = True
         """No further inputs will be read."""
         self.state = MapState.OPEN
+        self.dropped: deque[MapCall] = deque()
+        """Where it is put when it is abandoned or forgotten."""
         self.whole = False
         """Send its chunks with all definitions: somebody lacked one."""
         self.misses: dict[int, int] = {}
@@ -181,6 +183,10 @@ class MapCall:
         """The lowest index of an item that another worker has; None: none has any."""
         return self.lent.first()
 
+    def lend(self, start: int, args: list[Any]) -> None:
+        """Keeps arguments that go to another worker, in case they come back unstarted."""
+        self.lent.put(start, args)
+
     def _chunk(self, start: int, args: Sequence[Any]) -> Chunk:
         return Chunk(self.owner, self.id, self.func, self.starred, start, args, self.estimate_s)
 
@@ -217,6 +223,30 @@ class MapCall:
         if self.on_arrival is not None:
             self.on_arrival()
 
+    def take(self, start: int) -> list[Any]:
+        """The values that have come for the items from ``start`` on, which leave.
+
+        For whoever takes all of them in order.
+
+        Raises:
+            BaseException: they stand for an error.
+        """
+        self.arrived.clear()  # only of use out of order
+        return self._take(start)
+
+    def take_next(self) -> list[Any]:
+        """As :meth:`take`, of what came first."""
+        return self._take(self.arrived.popleft())
+
+    def _take(self, start: int) -> list[Any]:
+        values = self.results.pop(start)
+        if isinstance(values, Failed):
+            try:
+                raise values.error
+            finally:
+                del self, values  # the traceback refers to this frame: no cycle
+        return values
+
     def drop(self, start: int, count: int) -> None:
         """Nobody wants the outcome of those items, which have run or will not."""
         self.lent.take(start, count)
@@ -236,12 +266,14 @@ class MapCall:
         self._here_s = min(seconds_per_item, 2 * self._here_s or seconds_per_item)
 
     def abandon(self) -> None:
-        """The consumer wants nothing more. Lets go of what it can; :meth:`close` follows.
+        """The map is over, or its consumer wants nothing more.
 
-        The garbage collector may call this anywhere, in any thread.
+        The garbage collector may call this anywhere, in any thread: so it lets go of what it
+        can, and notes in :attr:`dropped` that :meth:`close` must follow.
         """
         self._want_nothing()
         self._drop_all(blocking=False)
+        self.dropped.append(self)
 
     def close(self) -> None:
         """As :meth:`abandon`, and leaves nothing; only the thread that runs tasks may call it.
@@ -263,6 +295,7 @@ class MapCall:
             self._inputs = iter(())
             self.results.clear()
             self.arrived.clear()
+            self.dropped.append(self)
 
     def end_if_over(self) -> bool:
         """True if no outcome is to come any more, nor any input to be read."""

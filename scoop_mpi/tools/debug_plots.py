@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FUNCTIONS_MAX = 9
-"""Functions with a colour of their own: those that took the most time."""
+"""So many functions, those that took the most time, get a colour of their own."""
 OTHERS = "others"
 
 
@@ -46,7 +46,7 @@ def read(folder: Path) -> Statistics:
     """Reads what ``--debug`` has written.
 
     Raises:
-        LaunchError: there is nothing of that kind, or it cannot be read.
+        LaunchError: there are no such files, or one cannot be read.
     """
     if not folder.is_dir():
         raise LaunchError(f"there is no folder {folder}; a run with --debug writes one")
@@ -121,7 +121,7 @@ def draw(statistics: Statistics, output: Path) -> list[Path]:
 
 
 def _by_function(calls: Sequence[Call]) -> dict[str, list[Call]]:
-    """Calls by function, the one that took the most time first; the rest together."""
+    """Calls by function, the one with the most time first; the rest is in ``OTHERS``."""
     found: dict[str, list[Call]] = {}
     for call in calls:
         found.setdefault(call.function, []).append(call)

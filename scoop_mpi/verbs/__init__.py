@@ -1,1 +1,1 @@
-"""What is behind ``futures``: maps, reductions, waiting for several."""
+"""The verbs behind ``futures``: maps, reductions, waiting for several futures."""

@@ -1,6 +1,6 @@
 """Waiting for several futures: ``wait`` and ``as_completed``.
 
-Each future that is done is looked at once; none is looked at over and over.
+Each future is looked at once, when it is done: nothing asks all of them again and again.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ class DoneAndNotDoneFutures(NamedTuple):
     not_done: set[Future[Any]]
 
 
-@calls_user_code(Called.FOR_CALLER)  # if `fs` is a generator
+@calls_user_code(Called.FOR_CALLER)  # `fs` may be a generator
 def wait(
     fs: Iterable[Future[Any]], timeout: float | None = -1, return_when: str = ALL_COMPLETED
 ) -> DoneAndNotDoneFutures:
     """Waits for the futures in ``fs``.
 
     Args:
-        timeout: seconds; negative or None: no limit; 0: only look.
-        return_when: ``FIRST_COMPLETED``: any is done; ``FIRST_EXCEPTION``: any has
-            raised, or all are done; ``ALL_COMPLETED``: all are done.
+        timeout: seconds; negative or None: no limit; 0: does not wait.
+        return_when: what to wait for. ``FIRST_COMPLETED``: any is done; ``FIRST_EXCEPTION``:
+            any has raised, or all are done; ``ALL_COMPLETED``: all are done.
 
     Returns:
         The named 2-tuple ``(done, not_done)``.
@@ -57,7 +57,7 @@ def wait(
                 scheduler.wait_for(future, None)
         try:
             return DoneAndNotDoneFutures(futures, set())
-        finally:  # errors' tracebacks may refer to this frame: no cycle
+        finally:  # an error's traceback may refer to this frame: make no cycle
             fs = futures = future = None  # type: ignore[assignment]
     if timeout == 0:
         scheduler.poll()
@@ -69,11 +69,11 @@ def wait(
     return DoneAndNotDoneFutures(done, futures - done)
 
 
-@calls_user_code(Called.FOR_CALLER)  # if `fs` is a generator
+@calls_user_code(Called.FOR_CALLER)  # `fs` may be a generator
 def as_completed(
     fs: Iterable[Future[R]], timeout: float | None = None
 ) -> Generator[Future[R], None, None]:
-    """Yields the futures in ``fs`` as they are done, those that are already so first.
+    """Yields the futures in ``fs`` as they are done; first those that are done already.
 
     Args:
         timeout: seconds from the first ``next()``, for all; None: no limit.
@@ -88,7 +88,7 @@ def as_completed(
     futures = set(fs)
     total = len(futures)
     with _Completions(scheduler, futures) as completions:
-        del fs, futures  # those that were yielded are the caller's alone
+        del fs, futures  # refer to no future that was yielded: the caller may drop it
         for number in range(total):
             while not completions.fresh:
                 if not completions.wait(deadline) and not completions.fresh:
@@ -105,7 +105,7 @@ def deadline_of(scheduler: Scheduler, timeout: float | None) -> float | None:
 class _Completions:
     """Collects futures as they are done: constant work for each, no scan.
 
-    ``fresh`` holds those not yet looked at, the ones done before first.
+    ``fresh``: done futures that were not looked at yet. Those already done come first.
     """
 
     def __init__(self, scheduler: Scheduler, futures: set[Future[Any]]) -> None:
@@ -131,7 +131,7 @@ class _Completions:
             self._parked.wake()
 
     def wait(self, deadline: float | None) -> bool:
-        """Returns when a further future is done; False if ``deadline`` has passed."""
+        """Waits for a further future until ``deadline``; False if that had passed before."""
         if deadline is not None and self._scheduler.clock() >= deadline:
             self._scheduler.look()
             return False
@@ -141,12 +141,12 @@ class _Completions:
         return True
 
     def story(self) -> str:
-        """Where the first of those that are not done is."""
+        """Where the oldest future that is not done is."""
         first = min(self._pending)
         return f"{first!r}: {self._scheduler.story_of(first)}"
 
     def suffice(self, return_when: str) -> bool:
-        """True if ``return_when`` is met; uses up ``fresh``."""
+        """True if ``return_when`` is met; empties ``fresh``."""
         fresh, self.fresh = self.fresh, deque()
         return (
             not self._pending

@@ -1,6 +1,6 @@
-"""SCOOP's verbs with an underscore, which programs have come to use.
+"""SCOOP's verbs with an underscore, which are not public, but which programs use.
 
-Unlike its public ones these raise what a child raised as soon as they come to it.
+Unlike the public ones, these raise the exception of a child when they come to it.
 Source: SCOOP 0.7, ``scoop.futures``.
 """
 
@@ -28,24 +28,24 @@ def _mapFuture(callable_: Callable[..., T], *iterables: Any) -> list[Future[T]]:
 
 
 def _waitAny(*children: Future[T]) -> Generator[Future[T], None, None]:
-    """Yields futures as they are done; raises the exception of one that has raised."""
+    """Yields futures as they are done; raises the exception of the first that has raised."""
     for future in as_completed(children):
         future.result()
         yield future
 
 
 def _waitAll(*children: Future[T]) -> Generator[Future[T], None, None]:
-    """Yields the futures in the order given, each when it is done; else as _waitAny."""
+    """Yields futures in the order given, each when it is done; raises as :func:`_waitAny`."""
     for future in children:
         future.result()
         yield future
 
 
 def _join(child: Future[T]) -> T:
-    """The result of one future, when it is there."""
+    """Waits for one future; returns its result."""
     return child.result()
 
 
 def _joinAll(*children: Future[T]) -> list[T]:
-    """The results of several futures, when all are there."""
+    """Waits for several futures; returns their results."""
     return [future.result() for future in children]

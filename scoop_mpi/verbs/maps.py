@@ -1,6 +1,6 @@
 """``map`` and ``map_as_completed``: how results are handed to the consumer.
 
-Source: PEP 3148 and SCOOP's manual; what programs call is in ``futures``.
+Source: PEP 3148 and SCOOP's manual. Programs call these verbs through ``futures``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import TimeoutError
 from typing import Any, TypeVar, cast
 
-from ..tasks.mapcall import Failed, MapCall
+from ..tasks.mapcall import MapCall
 from ..workers.scheduler import Scheduler, current
 from .completion import deadline_of
 
@@ -26,20 +26,20 @@ def map(
 ) -> MapResults[R]:
     """As the built-in ``map``, but the calls run concurrently on all workers.
 
-    The call itself returns at once; other workers start on the items right away,
-    this one when the first result is asked for.
+    The call itself returns at once. Other workers start on the items right away; this
+    worker does when the first result is asked for.
 
     Args:
         func: called with one item of each iterable, until the shortest is exhausted.
         timeout: seconds from this call, for all results together; None: no limit.
-        chunksize: items in one message; None (best): sized by measured time.
+        chunksize: items in one message; None (best): as many as their measured time allows.
         buffersize: how many items may be read ahead of the results taken, so that
             endless iterables work; None: all are read at once.
-        kwargs: further arguments of every call, by name (SCOOP takes them, and drops them).
+        kwargs: further arguments of every call, by name (SCOOP accepts and ignores them).
 
     Returns:
-        An iterator over the results, in the order of the inputs. An exception of a
-        call is raised where its result would come, and ends it. So does ``close()``.
+        An iterator over the results, in the order of the inputs. The exception of a call
+        is raised in place of its result, and ends the map. ``close()`` ends it, too.
 
     Raises:
         TypeError: ``func`` is not callable, no iterable was given, or one of the sizes
@@ -75,7 +75,7 @@ def map_as_completed(
 
 
 def with_kwargs(func: Callable[..., R], kwargs: dict[str, Any]) -> Callable[..., R]:
-    """``func`` with arguments given by name; what is no callable is left to be refused."""
+    """``func`` with arguments given by name. If it cannot be called: as it is, refused later."""
     return functools.partial(func, **kwargs) if kwargs and callable(func) else func
 
 
@@ -98,20 +98,20 @@ def _open_map(
 
 
 class MapResults(itertools.chain[R]):
-    """The results of a map, one by one, at the cost of a C loop; otherwise as a generator."""
+    """The results of a map, one by one. As a generator, but as fast as a loop in C."""
 
     _abandon: Callable[[], None]
     _chunks: Generator[Iterable[R], None, None]
     _forget: Callable[[], None] = staticmethod(lambda: None)
 
     def __del__(self) -> None:
-        # If nothing was ever taken, nobody else says so: a generator that has not begun
-        # does not end either.
+        # If no result was ever taken, nothing else tells the map that nobody wants any: the
+        # `finally` of a generator that has not begun does not run.
         self._forget()
 
     def close(self) -> None:
-        """Ends the map, as that of a generator: calls that have not begun are not made."""
-        self._chunks.close()  # fails, and changes nothing, while the map is waited for
+        """Ends the map, as a generator's does: calls that have not begun are not made."""
+        self._chunks.close()  # raises, and changes nothing, while somebody waits for the map
         self._abandon()
         collections.deque(self, 0)
 
@@ -121,14 +121,14 @@ def _results(
 ) -> MapResults[R]:
     taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
-    results._abandon = functools.partial(scheduler.ledger.abandon_map, call)
+    results._abandon = call.abandon
     results._chunks = taken
-    results._forget = functools.partial(scheduler.ledger.forget_map, call)
+    results._forget = call.forget
     return results
 
 
 def _one_by_one(chunks: Iterable[list[R]]) -> Generator[Iterable[R], None, None]:
-    """Lets go of each result as it is taken: those of a chunk may be large."""
+    """Refers to no result any more once it was taken: results may be large."""
     for values in chunks:
         values.reverse()
         yield builtins.map(list.pop, itertools.repeat(values, len(values)))
@@ -141,7 +141,7 @@ def _each_by_itself(
     for values in chunks:
         values.reverse()
         while values:
-            # No tuple of one: it would be kept, with its value, until the next one is taken.
+            # Not a tuple of one value: it would live until the next value is taken.
             yield builtins.map(list.pop, (values,))
             call.read_more(1)
 
@@ -149,44 +149,32 @@ def _each_by_itself(
 def _in_order(
     scheduler: Scheduler, call: MapCall, deadline: float | None
 ) -> Generator[list[Any], None, None]:
-    """The results, a chunk at a time."""
+    """The results in the order of the inputs, a chunk at a time."""
     try:
         position = 0
         while call.unfinished or position in call.results or not call.exhausted:
             if position not in call.results:
                 _wait_for_results(scheduler, call, deadline, position)
                 continue
-            values = _taken(call, position)
+            values = call.take(position)
             position += len(values)
-            call.arrived.clear()  # only of use out of order
             yield values
     finally:
-        scheduler.ledger.abandon_map(call)
+        call.abandon()
 
 
 def _as_they_come(
     scheduler: Scheduler, call: MapCall, deadline: float | None
 ) -> Generator[list[Any], None, None]:
-    """The results, a chunk at a time."""
+    """The results in the order in which they come, a chunk at a time."""
     try:
         while call.unfinished or call.arrived or not call.exhausted:
             if call.arrived:
-                yield _taken(call, call.arrived.popleft())
+                yield call.take_next()
             else:
                 _wait_for_results(scheduler, call, deadline)
     finally:
-        scheduler.ledger.abandon_map(call)
-
-
-def _taken(call: MapCall, start: int) -> list[Any]:
-    """The values that have come for ``start``; raises if they stand for an error."""
-    values = call.results.pop(start)
-    if isinstance(values, Failed):
-        try:
-            raise values.error
-        finally:
-            del values  # the traceback refers to this frame: no cycle
-    return values
+        call.abandon()
 
 
 def _wait_for_results(

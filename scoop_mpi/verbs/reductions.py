@@ -1,6 +1,6 @@
 """``mapReduce`` and ``mapScan``: reductions of a map, as a tree of tasks.
 
-Source: SCOOP's manual; what programs call is in ``futures``.
+Source: SCOOP's manual. Programs call these verbs through ``futures``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def mapReduce(
     mapFunc: Callable[..., T], reductionFunc: Callable[[T, T], T],
     *iterables: Iterable[Any], timeout: float | None = None, **kwargs: Any,
 ) -> T:
-    """Reduces the results of a map to a single value, as a tree run in parallel.
+    """Reduces the results of a map to a single value, by a tree of parallel tasks.
 
     Equal to ``functools.reduce(reductionFunc, map(mapFunc, *iterables))`` for an
     associative ``reductionFunc``; it need not be commutative.
@@ -39,8 +39,8 @@ def mapReduce(
     """
     map_func, reduction = _checked_pair("mapReduce", with_kwargs(mapFunc, kwargs), reductionFunc)
     reduce_block = functools.partial(mapReduce_block, map_func, reduction)
-    # The inputs are the map's alone, which lets go of them one by one; so are those of the
-    # levels.
+    # Only the map refers to its inputs, and drops each one when it is done. The same goes
+    # for the levels.
     blocks = map(reduce_block, _blocks("mapReduce", iterables), timeout=timeout)
     del iterables
     level = list(blocks)
@@ -89,7 +89,7 @@ def mapScan(
 def _checked_pair(
     verb: str, map_func: Callable[..., T], reduction: Callable[[T, T], T]
 ) -> tuple[Callable[..., T], Callable[[T, T], T]]:
-    """The two functions of a reduction as tasks are to call them."""
+    """The two functions of a reduction, as tasks are to call them (``--strict``)."""
     for func in (map_func, reduction):
         if not callable(func):
             raise TypeError(f"{verb}() needs two callables, not {func!r}")
@@ -99,7 +99,7 @@ def _checked_pair(
 
 @calls_user_code(Called.FOR_CALLER, whole=True)
 def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[Any, ...]]]:
-    """The argument tuples, in runs that are short enough to balance the load."""
+    """The argument tuples, in blocks that are small enough to balance the load."""
     if not iterables:
         raise TypeError(f"{verb}() needs at least one iterable")
     items = list(zip(*iterables))

@@ -1,4 +1,4 @@
-"""cloudpickle's pickler, made to agree with :meth:`scoop_mpi.wire.codec.Codec.reduce`.
+"""cloudpickle's pickler, which asks :class:`scoop_mpi.wire.codec.Codec` how things travel.
 
 Imported when the first definition is made: cloudpickle takes time to import.
 """
@@ -22,11 +22,11 @@ from ..identity.definitions import Found
 from .frame import PROTOCOL
 
 _forcing = threading.Lock()
-"""Held while cloudpickle is made to take a module's functions by value."""
+"""Held while cloudpickle is told to pickle a module's functions by value."""
 
 
 class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """``inside``: ids of what is being defined, the innermost last."""
+    """``inside``: ids of the objects whose definitions are being made, the innermost last."""
 
     def __init__(
         self, file: io.BytesIO, codec: Any, found: Found, inside: tuple[int, ...] = ()
@@ -56,7 +56,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj) if reduced is NotImplemented else reduced
 
     def _is_apart(self, obj: Any) -> bool:
-        """False for a function that is part of the definition in which it is met."""
+        """False for a function that is pickled as part of the definition that contains it."""
         return (
             not self._inside or is_class(obj)
             or self._codec.definitions.key_of_rebuilt(obj) is not None
@@ -75,7 +75,7 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         if name not in sys.modules or name in cloudpickle.list_registry_pickle_by_value():
             return self._by_cloudpickle(obj)
         with _forcing:
-            # Else it would take a name for enough, also one that has changed hands.
+            # Else it would send only a name, even one that means another object by now.
             cloudpickle.register_pickle_by_value(module)
             try:
                 return self._by_cloudpickle(obj)
@@ -88,5 +88,5 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def _has_own_reducer(obj: Any) -> bool:
-    """True for a class whose metaclass has told pickle how (those of DEAP's ``creator``)."""
+    """True for a class whose metaclass is in ``copyreg`` (those of DEAP's ``creator``)."""
     return is_class(obj) and type(obj) in copyreg.dispatch_table

@@ -5,17 +5,16 @@ All others (lambdas, closures, what the program defines under its main guard, or
 changed) travel by value: cloudpickle makes a ``Definition`` of them, which goes to each
 rank once and is rebuilt there once (``definitions``).
 
-    A class inside a definition is a definition of its own, so there is one class on each
-    rank, whoever mentions it. Functions inside a definition are part of it: they may share
-    variables.
-    A definition is pickled anew for each message, as a closure whose variables change
-    between two calls must be sent as it is now; it keeps its key as long as it does not
-    change.
+    A class inside a definition is a definition of its own. So each rank has that class
+    once, however many definitions refer to it. Functions inside a definition are part of
+    it: they may have variables in common.
+    A definition is pickled anew for each message, as the variables of a closure may have
+    changed since. Its key is the same as long as its pickle is.
 
 Pickling and unpickling run methods of the program's objects. What those raise goes to the
-caller, who calls by ``usercode.attempt``.
+caller, who calls through ``usercode.attempt``.
 
-cloudpickle is imported when first needed; most programs never do.
+cloudpickle is imported when first needed; most programs never need it.
 """
 
 from __future__ import annotations
@@ -72,15 +71,16 @@ class Codec:
     def loads(
         self, data: bytes, brought: Iterable[Definition] = (), elsewhere: bool = False
     ) -> Any:
-        """Unpickles.
+        """Unpickles ``data``.
 
         Args:
             brought: definitions that came with it.
-            elsewhere: as another rank would: functions of this one are copied.
+            elsewhere: True: unpickle as on another rank, by copying functions that were
+                defined here.
 
         Raises:
             MissingName: it refers to a name that this rank does not have.
-            MissingDefinition: to a definition that it does not have.
+            MissingDefinition: it refers to a definition that this rank does not have.
             BaseException: whatever the program's classes raise.
         """
         by_key = {one.key: one for one in brought} if brought else {}
@@ -94,10 +94,19 @@ class Codec:
         """Keeps definitions that have come with a message."""
         self.definitions.learn(definitions)
 
-    def note_lacking(self, rank: int, lacking: Lacking) -> bool:
-        """``rank`` lacks definitions, or a name: they are sent from now on. Is that news?
+    def functions(self) -> list[FunctionType]:
+        """The functions that were rebuilt here."""
+        return self.definitions.functions()
 
-        Of definitions it always is.
+    def forget_names(self) -> None:
+        """The job is over: nothing of the program is kept alive any more."""
+        self.names.forget()
+
+    def note_lacking(self, rank: int, lacking: Lacking) -> bool:
+        """Notes that ``rank`` lacks definitions or a name, which are sent from now on.
+
+        Returns:
+            True if that is news. For definitions it always is.
         """
         self.definitions.is_lacking(rank, lacking.keys)
         is_news = bool(lacking.name) and self.names.send_by_value(lacking.module, lacking.name)
@@ -123,11 +132,11 @@ class Codec:
         return resolve_definition, (self.define(obj, found, inside),)
 
     def reduce_other(self, obj: Any) -> Any:
-        """How some other objects are pickled."""
+        """How some other objects are pickled; NotImplemented: in the usual way."""
         kind = type(obj)
         if issubclass(kind, BaseException):
             return rebuild.reduce_error(obj)
-        if kind is object:  # it has nothing but its identity
+        if kind is object:  # all that matters is which object it is
             reference = self.names.reference(obj)
             if reference is not None and reference.is_noted:
                 return find_reference, (reference.module, reference.path)
@@ -139,7 +148,7 @@ class Codec:
         """Adds the definition of ``obj``, and those it needs, to ``found``; returns its key.
 
         Args:
-            inside: ids of the classes whose definitions this one is part of.
+            inside: ids of the objects whose definitions this one is inside of.
         """
         key = self.definitions.key_of_rebuilt(obj)
         if key is not None and self._add(key, found):
@@ -156,7 +165,7 @@ class Codec:
         return key
 
     def _add(self, key: bytes, found: Found) -> bool:
-        """Adds a definition that is kept here, with all it needs; False if some are not."""
+        """Adds a definition and all it needs to ``found``; False if one is not kept here."""
         added: Found = {}
         wanted = [key]
         while wanted:
@@ -169,7 +178,7 @@ class Codec:
         return True
 
     def definition(self, key: bytes, brought: dict[bytes, Definition], elsewhere: bool) -> Any:
-        """What a key means here; rebuilds it if need be. The rest as in :meth:`loads`."""
+        """The object that a key means here, rebuilt if need be. Else as :meth:`loads`."""
         definitions = self.definitions
         known = definitions.use(key)
         if known is not None:
@@ -206,12 +215,12 @@ def find_reference(module: str, path: str) -> Any:
 
 
 def find_or_define(module: str, path: str, key: bytes) -> Any:
-    """The same where the name may be lacking, and a definition was sent along."""
+    """The same if this rank may lack the name, so that a definition was sent, too."""
     codec, brought, elsewhere = _loading.get()
     if codec.definitions.known(key) is None:
         with contextlib.suppress(MissingName):
             here = codec.names.find(module, path)
-            # Another one of that name may have come by value before.
+            # Else it is another object of that name, which came by value before.
             if codec.definitions.key_of_rebuilt(here) is None:
                 return here
     return codec.definition(key, brought, elsewhere)
@@ -224,7 +233,7 @@ def _dump(pickler: type[Any], obj: object, *args: Any) -> bytes:
 
 
 class _Pickler(pickle.Pickler):
-    """Plain pickle, but for functions and classes, and binary files that are open."""
+    """Plain pickle, which asks :meth:`Codec.reduce` and :meth:`Codec.reduce_other` first."""
 
     def __init__(self, file: io.BytesIO, codec: Codec, found: Found) -> None:
         super().__init__(file, PROTOCOL)
@@ -232,10 +241,10 @@ class _Pickler(pickle.Pickler):
         self._found = found
 
     def reducer_override(self, obj: Any) -> Any:
-        kind = type(obj)  # not is_named: this is called for each object that travels
+        kind = type(obj)  # is_named() would be slower, and all that travels comes here
         if kind is FunctionType or issubclass(kind, type) or stands_for_a_function(obj):
             if obj is find_reference:
-                return NotImplemented  # met as often as what it finds
+                return NotImplemented  # comes with each reference: make it quick
             return self._codec.reduce(obj, self._found)
         if kind is MethodType:
             return rebuild.reduce_method(obj)
@@ -243,7 +252,7 @@ class _Pickler(pickle.Pickler):
 
 
 def _value_pickler() -> type[Any]:
-    # Imported when it is first needed, as cloudpickle is: most programs never do.
+    # Imported when first needed, as it imports cloudpickle.
     from .by_value import ValuePickler
 
     return ValuePickler

@@ -1,6 +1,6 @@
 """Says what does not pickle, and why: the function, an argument, an item, a result.
 
-Called when something has failed, so it may try each part by itself.
+Called only after a failure, so it can afford to try each part by itself.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ def short(obj: object) -> str:
 
 
 def call_not_picklable(func: object, why: BaseException) -> NotPicklableError:
-    """A call of which each part pickles by itself."""
+    """The error for a call of which each part pickles by itself."""
     return NotPicklableError(f"{short(func)} with its arguments ({shown(why, str)})")
 
 
 def function_not_picklable(func: object, why: BaseException) -> NotPicklableError:
-    """The function of a call."""
+    """The error for the function of a call."""
     return NotPicklableError(f"the function {short(func)} ({shown(why, str)})")
 
 
 def result_not_picklable(value: object, why: BaseException) -> NotPicklableError:
-    """What a task has returned."""
+    """The error for what a task has returned."""
     return NotPicklableError(f"the result {short(value)} ({shown(why, str)})")
 
 
@@ -63,7 +63,7 @@ def unpicklable_part(
 
 
 def unpicklable_part_of_task(codec: Codec, task: Future[Any]) -> NotPicklableError | None:
-    """The same of a task, with the callbacks that go where it goes."""
+    """The same for a task, and for the callbacks that travel with it."""
     error = unpicklable_part(codec, task.func, task.args, task.kwargs or {})
     for callback in task.send_callbacks():
         if error is None and (why := refusal(codec, callback)):
@@ -78,8 +78,8 @@ def first_unpicklable(
     """The position of the first of ``values`` that does not pickle, and why; None: all do.
 
     Args:
-        what: says what the one of a number is.
-        start: the number of the first.
+        what: returns the words for the value with a number.
+        start: the number of the first value.
     """
     for at, one in enumerate(values):
         if why := refusal(codec, one):

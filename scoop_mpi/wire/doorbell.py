@@ -1,21 +1,20 @@
-"""Wakes the ranks of one host that sleep, so that waiting costs neither time nor CPU.
+"""Wakes sleeping ranks of the same host, so that waiting costs neither time nor CPU.
 
-MPI can only be asked whether a message is there. A rank that asks seldom is slow to
-notice one, a rank that asks often uses a core, and 64 of them slow down whoever works. So
-a rank that goes to sleep says so in a page of memory that the ranks of its host share, and
-whoever sends it a message then writes a byte into its pipe. Messages themselves take no
-other way than MPI.
+MPI can only be asked whether a message is there. A rank that asks seldom notices messages
+late. A rank that asks often uses a core, and 64 of them slow down those that work. So a rank
+that goes to sleep says so in a page of memory that the ranks of its host share. Other ranks
+of the host that send it a message then also write a byte into its pipe. The messages
+themselves travel over MPI only.
 
-Page and pipes belong to processes, not to files: they are opened through ``/proc/PID/fd``,
-and gone with the processes, however those end. Where that is not possible (no such file
-system, ranks in containers of their own) all ranks of the host find so together, and poll.
+Page and pipes belong to processes, not to files. Ranks open them through ``/proc/PID/fd``;
+they vanish with the processes, however those end. Where that is not possible (no ``/proc``,
+ranks in different containers), all ranks of the host agree on it, and poll.
 
-Lost rings. A message that MPI could not deliver at once may arrive after the ring: so its
-sender rings again until it has gone (``mpi``), and no sleep is longer than
-``LONGEST_S``.
+Lost rings. A message that MPI could not deliver at once may arrive after the ring. So its
+sender rings again until it has gone (``mpi``), and no sleep is longer than ``LONGEST_S``.
 
-Tried and not taken: a signal in place of the pipe (threads of the MPI library may take
-it), a byte for every message (a system call each), sockets (they are the site's business).
+Tried and not taken: a signal in place of the pipe (a thread of the MPI library may receive
+it), a byte for every message (a system call each), sockets (sites have rules for them).
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 LONGEST_S = 0.2
-"""Longest sleep of a rank whom all others can wake."""
+"""Longest sleep of a rank that all others can wake."""
 
 
 class Address(NamedTuple):
-    """How the ranks of a host reach the bell of one of them; made of what MPI can carry."""
+    """How other ranks of its host reach the bell of ``rank``."""
 
     rank: int
     pid: int
@@ -57,14 +56,16 @@ class Doorbell:
         """Opens the bells of all ranks of this host; True if that was possible.
 
         Args:
-            addresses: of all, this rank's own among them, in the same order everywhere.
+            addresses: of all ranks of this host, also this one; in the same order on each.
         """
         try:
             first = addresses[0]
             page = os.open(f"/proc/{first.pid}/fd/{first.page}", os.O_RDWR | os.O_CLOEXEC)
-            os.ftruncate(page, len(addresses))
-            self._asleep = mmap.mmap(page, len(addresses))
-            os.close(page)
+            try:
+                os.ftruncate(page, len(addresses))
+                self._asleep = mmap.mmap(page, len(addresses))
+            finally:
+                os.close(page)
             for place, (rank, pid, pipe, inode, _) in enumerate(addresses):
                 if rank == self.address.rank:
                     self._place = place
@@ -72,14 +73,14 @@ class Doorbell:
                 bell = os.open(f"/proc/{pid}/fd/{pipe}",
                                os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
                 self._bells[rank] = place, bell
-                if os.fstat(bell).st_ino != inode:  # another container's process
+                if os.fstat(bell).st_ino != inode:  # in this container PID is another process
                     return False
         except OSError:
             return False
         return True
 
     def disconnect(self) -> None:
-        """Rings nobody and sleeps through: the bells of some are out of reach."""
+        """Closes the bells: some rank cannot be reached, so from now on nobody rings."""
         for _, bell in self._bells.values():
             os.close(bell)
         self._bells.clear()
@@ -95,14 +96,14 @@ class Doorbell:
             try:
                 os.write(bell, b"!")
             except OSError:
-                pass  # it has been rung often enough, or is gone
+                pass  # its pipe is full of rings, or its process is gone
 
     def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
-        """Sleeps for so long, or until it is rung.
+        """Sleeps for ``seconds``, or until somebody rings.
 
         Args:
-            has_mail: asked once this rank has said that it sleeps: whoever sent a message
-                before did not ring.
+            has_mail: called when this rank has said that it sleeps, as ranks that sent a
+                message before that did not ring.
         """
         if self._asleep is None:
             self._listen(seconds)
@@ -119,9 +120,8 @@ class Doorbell:
             os.read(self._heard, 4096)
 
     def rouse(self) -> None:
-        """Ends a :meth:`sleep` of this rank that is going on. (After a signal Python goes on
-        with the sleep.)"""
+        """Ends the :meth:`sleep` of this rank. (After a signal Python would continue it.)"""
         try:
             os.write(self._pipe, b"!")
         except OSError:
-            pass  # it has been rung often enough
+            pass  # the pipe is full of rings

@@ -1,6 +1,6 @@
-"""Messages to bytes and back: plain tuples, numbered by their type.
+"""Turns messages into bytes and back: into plain tuples, with a number for their type.
 
-What a message carries was pickled before (``codec``).
+``codec`` has already pickled what a message carries.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..base.messages import KINDS, Message
 
 _NUMBER_OF = {kind: number for number, kind in enumerate(KINDS)}
 PROTOCOL = 5
-"""Of pickle, for all that travels."""
+"""The version of pickle's format for all that travels."""
 
 
 def pack(message: Message) -> tuple[int, bytes]:

@@ -1,8 +1,7 @@
-"""A network in memory: for simulations, where the order of delivery is chosen.
+"""A network in memory, for simulations: a seed decides the order of delivery.
 
-Every message goes through ``frame``, so what does not survive the wire fails here
-too. Any message in flight may be the next to arrive, as large messages over MPI may
-be overtaken.
+Every message goes through ``frame``, so what cannot travel over MPI fails here, too. Any
+message in flight may be the next to arrive, as over MPI later messages may overtake large ones.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _InFlight = tuple[int, int, int, bytes]
 
 
 class Network:
-    """Connects ``size`` endpoints; ``seed`` decides who hears what when."""
+    """Connects ``size`` endpoints; ``seed`` decides which message arrives next."""
 
     def __init__(self, size: int, seed: int) -> None:
         self.size = size

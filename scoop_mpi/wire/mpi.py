@@ -1,18 +1,18 @@
 """Messages over MPI. The only module that imports ``mpi4py``; importing it starts MPI.
 
 How a message travels
-    ``Isend``, then ``Improbe`` and ``Imrecv`` of exactly the size that arrived, so no
-    size is assumed. A message that needs its sender's help (rendezvous) is completed by
-    a later call: nothing here waits for another rank. A small message may therefore
-    overtake a large one of the same sender.
+    The sender calls ``Isend``. The receiver calls ``Improbe``, and ``Imrecv`` with the
+    size that this has found. For a large message MPI may need further calls on both sides
+    (rendezvous); later calls make them, and nothing here waits for another rank. A small
+    message may therefore overtake a large one of the same sender.
 
-    An MPI count is a C int in many libraries. Messages of 2 GiB and more are sent as
-    blocks of ``BLOCK`` bytes (padded), marked by their tag.
+    An MPI count is a C int in many libraries. So messages of 2 GiB and more are padded and
+    sent as blocks of ``BLOCK`` bytes; their tag says so.
 
 Threads
-    ``MPI_THREAD_SERIALIZED``: two threads make calls, never at once (``exchange``).
+    ``MPI_THREAD_SERIALIZED``: two threads make calls, but never at once (``exchange``).
 
-``ssend`` was not taken: two ranks that send to each other would wait for ever.
+Not taken: ``Ssend``, as two ranks that send to each other would wait for ever.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import mpi4py
 mpi4py.rc.thread_level = "serialized"
 
 with warnings.catch_warnings():
-    # That launcher and library do not match is for launch.world to find, and say once.
+    # process.world finds out if launcher and library do not match, and one rank says so.
     warnings.filterwarnings("ignore", "suspicious MPI execution environment")
     from mpi4py import MPI  # noqa: E402  (rc must be set before this starts MPI)
 
@@ -55,12 +55,12 @@ class MpiEndpoint:
         self.rank: int = self._comm.Get_rank()
         self.size: int = self._comm.Get_size()
         self.two_threads: bool = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
-        """May two threads make MPI calls, one at a time?"""
+        """True if two threads may make MPI calls, one at a time."""
         self.broker_host = self._from_broker(os.uname().nodename)
         self.all_can_ring = False
-        """Can every other rank end a :meth:`sleep` of this one?"""
+        """True if every other rank can end a :meth:`sleep` of this one."""
         self.crowded = False
-        """Do workers need all cores of this host, so that waiting should take none?"""
+        """True if workers need all cores that this rank may use."""
         self._doorbell = Doorbell(self.rank)
         self._count_max = count_max
         self._status = MPI.Status()
@@ -69,15 +69,15 @@ class MpiEndpoint:
         self._block: MPI.Datatype = MPI.BYTE.Create_contiguous(BLOCK).Commit()
 
     def _from_broker(self, text: str) -> str:
-        """``text`` of rank 0. All ranks are here at this moment, as Dup() needs them too."""
+        """The ``text`` of rank 0. All ranks call this together, as they do Dup()."""
         buffer = bytearray(text.encode()[:256].ljust(256, b"\0"))
         self._comm.Bcast([buffer, MPI.BYTE], BROKER)
         return buffer.rstrip(b"\0").decode(errors="replace")
 
     def meet_neighbours(self, cores: frozenset[int]) -> list[frozenset[int]]:
-        """What each worker on this host passes as ``cores``. All ranks must call it.
+        """Returns the ``cores`` of each worker on this host. All ranks must call this.
 
-        From here on the ranks of a host can wake each other.
+        From then on the ranks of a host can wake each other.
         """
         host = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
         gathered = host.allgather((tuple(self._doorbell.address), cores))
@@ -122,17 +122,17 @@ class MpiEndpoint:
         return None
 
     def _probe(self) -> MPI.Message | None:
-        """What has arrived, or None.
+        """A message that has arrived, or None.
 
-        A probe looks at what has been taken off the network, and only then, finding
-        nothing, makes progress: what that brings is seen by the next probe.
+        A probe looks at what MPI has taken off the network. If that is nothing, it then
+        takes more off, which only the next probe sees. So this probes twice.
         """
         comm, status = self._comm, self._status
         return (comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status)
                 or comm.Improbe(MPI.ANY_SOURCE, MPI.ANY_TAG, status))
 
     def _completed(self) -> tuple[int, Message] | None:
-        """One of the messages whose receive could not complete at once, if it has now."""
+        """A message whose receive did not complete at once, but has by now; or None."""
         for _ in range(len(self._receiving)):
             request, source, number, buffer = self._receiving.popleft()
             if request.Test():
@@ -141,11 +141,12 @@ class MpiEndpoint:
         return None
 
     def progress(self) -> None:
-        """Gives up what has been sent."""
-        while self._sending and self._sending[0][0].Test():
-            self._doorbell.ring(self._sending.popleft()[1])
-        for _, dest in self._sending:
-            self._doorbell.ring(dest)  # it must help
+        """Frees the memory of what has been sent; rings for what has not."""
+        for _ in range(len(self._sending)):
+            request, dest = self._sending.popleft()
+            if not request.Test():
+                self._sending.append((request, dest))
+            self._doorbell.ring(dest)  # the receiver must make MPI calls, too
 
     def transferring(self) -> bool:
         """See :class:`scoop_mpi.wire.endpoint.Endpoint`."""
@@ -156,20 +157,20 @@ class MpiEndpoint:
         return any(self._comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG) for _ in range(2))
 
     def sleep(self, seconds: float, has_mail: Callable[[], bool]) -> None:
-        """Sleeps for so long at most, not once a message from this host has come.
+        """Sleeps for ``seconds`` at most, or until a rank of this host sends a message.
 
         Args:
-            has_mail: tells what has come before; :meth:`has_mail`, or that and more.
+            has_mail: True if something has come already: :meth:`has_mail`, or that and more.
         """
         self._doorbell.sleep(seconds, has_mail)
 
     def rouse(self) -> None:
-        """Ends a :meth:`sleep` that is going on."""
+        """Ends the :meth:`sleep` of this rank."""
         self._doorbell.rouse()
 
     def abort(self, exit_code: int) -> None:
         """Ends all ranks at once (MPI_Abort). Does not return."""
-        # MPICH leaves it to the launcher, which needs a moment.
+        # In MPICH the launcher ends the ranks, which takes a moment.
         abort: Callable[[int], None] = MPI.COMM_WORLD.Abort
         abort(exit_code)
         time.sleep(ABORT_S)

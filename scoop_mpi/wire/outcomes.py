@@ -1,7 +1,7 @@
-"""What has become of work: to messages, on the rank that has run it, and back at its owner.
+"""Packs the outcomes of work into messages on the rank that ran it, and unpacks them at the owner.
 
-Values are pickled each by itself unless they are plain, so that one which cannot be rebuilt
-by the owner harms nobody else.
+Values are pickled one by one, unless they are of simple types. So if the owner cannot rebuild
+one, the others are not lost.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from .codec import Codec
 from .diagnosis import first_unpicklable, result_not_picklable
 
 PLAIN = frozenset((int, float, str, bytes, bool, type(None), complex))
-"""Types of results that travel as they are; they cannot change or fail."""
+"""Types of results that travel as they are: they cannot change, and always pickle."""
 _SAFE = PLAIN | {tuple, list, dict, set, frozenset, bytearray}
-"""Types of results that are pickled together; others one by one, in case one cannot be rebuilt."""
+"""If all of a chunk's results are of these types, they are pickled together; else one by one."""
 _AS_IS, _WHOLE, _ONE_BY_ONE = range(3)
+"""How a value is pickled: not yet, in one piece, or as a list of pickles."""
 HOST = os.uname().nodename
 
 
 class TaskOutcome(NamedTuple):
-    """What became of one task: what it has returned, or raised."""
+    """What one task has returned, or raised."""
 
     number: int
     elapsed_s: float
@@ -39,7 +40,7 @@ class TaskOutcome(NamedTuple):
 class ItemsOutcome(NamedTuple):
     """What became of ``length`` items of a map, from ``start`` on.
 
-    ``error``: what the item after ``values`` has raised; those after it were not run.
+    ``error``: what the item after ``values`` has raised; later items were not run.
     """
 
     map_id: int
@@ -53,13 +54,13 @@ class ItemsOutcome(NamedTuple):
 Outcome = Union[TaskOutcome, ItemsOutcome]
 
 Fields = tuple[Any, ...]
-"""(those of the outcome but for value and error, value, how it is pickled, error)."""
+"""The outcome's fields before the value, the value, how it is pickled, the packed error."""
 
 
 class Record(NamedTuple):
     """An outcome ready to be sent.
 
-    ``of_task``: else it is of items. ``found``: the definitions that it needs.
+    ``of_task``: False: it is of items. ``found``: the definitions that it needs.
     """
 
     of_task: bool
@@ -89,7 +90,7 @@ class Outcomes:
     # -- where the work has run --------------------------------------------
 
     def pack(self, tasks: list[ForeignTask[Any]], records: list[Record]) -> Results:
-        """One message with all that has become of one owner's work.
+        """Makes one message of outcomes of one owner's work.
 
         Args:
             tasks: those that have returned something of a ``PLAIN`` type.
@@ -104,7 +105,7 @@ class Outcomes:
             sum(timed) / len(timed) if timed else 0.0,
             tuple(task.value for task in tasks),
             self._codec.dumps(_by_kind(records), found) if records else b"",
-            # All of them, sent before or not: an owner cannot reject results.
+            # Also those that were sent before: an owner cannot reject results to get them.
             tuple(found.values()),
         )
 
@@ -128,7 +129,7 @@ class Outcomes:
         return (*start, value, form, packed)
 
     def _refused(self, outcome: Outcome, why: BaseException) -> Outcome:
-        """The result, or one of a chunk's, does not pickle: that becomes the error."""
+        """The outcome to send if a result does not pickle: that becomes the error."""
         if isinstance(outcome, TaskOutcome):
             return outcome._replace(value=None, error=result_not_picklable(outcome.value, why))
         bad = first_unpicklable(
@@ -146,7 +147,7 @@ class Outcomes:
     # -- at the owner's ----------------------------------------------------
 
     def unpack(self, message: Results) -> list[Outcome]:
-        """Those of the records; a value that cannot be rebuilt here has become an error."""
+        """The outcomes in ``records``. A value that cannot be rebuilt here becomes an error."""
         if message.definitions:
             self._codec.definitions.learn(message.definitions)
         tasks, items = self._codec.loads(message.records, message.definitions)
@@ -156,7 +157,7 @@ class Outcomes:
             outcomes.append(TaskOutcome(number, elapsed_s, value, error))
         for map_id, start, length, elapsed_s, values, form, packed in items:
             values, error = self._unpacked(message.definitions, values, form, packed)
-            # Nothing is known of the values of a chunk that were pickled together.
+            # If a chunk's values were pickled together, and one fails, all are lost.
             values = [] if values is None else values
             outcomes.append(ItemsOutcome(map_id, start, length, elapsed_s, values, error))
         return outcomes
@@ -164,7 +165,7 @@ class Outcomes:
     def _value(
         self, brought: tuple[Definition, ...], value: Any, form: int
     ) -> tuple[Any, BaseException | None]:
-        """What was returned, as far as it can be rebuilt, and why not further."""
+        """The value, as far as it can be rebuilt, and the error that stopped that."""
         if form == _WHOLE:
             return attempt(self._codec.loads, value, brought)
         if form == _AS_IS:
@@ -181,7 +182,7 @@ class Outcomes:
         self, brought: tuple[Definition, ...], value: Any, form: int,
         packed: tuple[Any, ...] | None,
     ) -> tuple[Any, BaseException | None]:
-        """The value, and what was raised, or that the value could not be rebuilt."""
+        """The value, and what the call raised, or the error that it cannot be rebuilt."""
         value, why = self._value(brought, value, form)
         if why is not None:
             return value, NotPicklableError(
@@ -204,7 +205,7 @@ class Outcomes:
 
 
 def _by_kind(records: list[Record]) -> tuple[list[Fields], list[Fields]]:
-    """Those of tasks, and those of items."""
+    """The fields of the tasks' records, and those of the items' records."""
     return ([record.fields for record in records if record.of_task],
             [record.fields for record in records if not record.of_task])
 

@@ -1,13 +1,13 @@
-"""Work to messages and back, and what to say when that fails.
+"""Packs work into messages and unpacks it, and says what is wrong if that fails.
 
-One unpicklable argument must not take its neighbours in a bundle with it: when a
-bundle does not pickle, its members are tried one by one; when it does not unpickle,
-the owner is told and sends them one by one (``messages.RejectedTasks``).
+One unpicklable argument must not harm the other tasks of a message. If the tasks do not
+pickle together, they are tried one by one. If they do not unpickle, the receiver tells the
+owner, which sends them one by one (``messages.RejectedTasks``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from ..base.context import here
@@ -43,9 +43,9 @@ class Parcels:
         """Returns the message (None if nothing is left to send) and what cannot be sent.
 
         Args:
-            whole: with all definitions, as ``dest`` or another was found to lack one.
-            first_thread: is this the thread that runs tasks? On the other nothing is sent,
-                and nothing said, if it may pickle on the first (:func:`_is_final`).
+            whole: send all definitions, as ``dest`` or another rank has lacked one.
+            first_thread: True on the thread that runs tasks. On the other one, this returns
+                neither if the first may get another result (:func:`_is_final`).
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         found: Found = {}
@@ -60,7 +60,7 @@ class Parcels:
             tasks = [task for task in tasks if task.number not in bad]
             found = {}
             payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
-            if why is not None:  # each by itself would do, but not now or not together
+            if why is not None:  # each has pickled by itself, but together they do not
                 return None, failed + [(t, call_not_picklable(t.func, why)) for t in tasks]
             if not tasks:
                 return None, failed
@@ -75,7 +75,7 @@ class Parcels:
         """The tasks of ``message``, or what to tell their owner."""
         calls, why = self._load(message, message.payload)
         if why is None:
-            # Another user's class may have unpickled to something else.
+            # The program's own methods may have unpickled it to something else.
             tasks, why = attempt(_tasks_of, message, calls)
             if tasks is not None:
                 return tasks
@@ -87,8 +87,8 @@ class Parcels:
     ) -> tuple[Items | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
-        With an error, the arguments are those before the one that does not pickle; without
-        error and message, all.
+        With an error, the arguments are those before the one that does not pickle. With
+        neither error nor message, they are all.
         ``whole``, ``first_thread``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
@@ -131,7 +131,7 @@ class Parcels:
     def _share(
         self, found: Found, dest: int, whole: bool
     ) -> tuple[tuple[Definition, ...], tuple[bytes, ...]]:
-        """The definitions to send along, and the keys of those that ``dest`` has."""
+        """The definitions to send to ``dest``, and the keys of those that it has already."""
         if not found:
             return (), ()
         news = self.codec.definitions.news_for(dest, found)
@@ -161,8 +161,12 @@ class Parcels:
 
     # -- constants ---------------------------------------------------------
 
+    def learn(self, definitions: Iterable[Definition]) -> None:
+        """Keeps definitions that have come with a message."""
+        self.codec.learn(definitions)
+
     def pack_constant(self, name: str, value: object) -> Constant:
-        """A shared constant of this rank.
+        """Packs a shared constant of this rank.
 
         Raises:
             NotPicklableError: ``value`` cannot be pickled.
@@ -171,7 +175,7 @@ class Parcels:
         pickled, why = attempt(self.codec.dumps, value, found)
         if pickled is None:
             raise NotPicklableError(f"the constant {name}: {short(value)} ({shown(why, str)})")
-        # All definitions: nobody can say that one is missing.
+        # With all definitions: a receiver has no way to say that it lacks one.
         return Constant(name, self.rank, callable(value), pickled, tuple(found.values()))
 
 
@@ -185,16 +189,16 @@ def _tasks_of(message: Tasks, calls: Any) -> list[ForeignTask[Any]]:
 
 
 def _is_final(why: BaseException | None) -> bool:
-    """Would the first thread have the same: a pickle, or what pickle says of a type?
+    """True if the first thread would get the same: a pickle, or pickle's refusal of a type.
 
-    All else may differ there: what a task changes meanwhile, what belongs to a thread, what
-    calls a verb (which is refused on the donor thread).
+    Other errors may be of this thread only: an object may change meanwhile, belong to one
+    thread, or call a verb when it is pickled (the donor thread may not).
     """
     return not here.refused and (why is None or isinstance(why, PICKLES_OWN))
 
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:
-    """A task as it travels: function, arguments, and callbacks that go with it."""
+    """A task as it travels: function, arguments, and the callbacks that travel with it."""
     if task.listeners is not None:
         return task.func, task.args, task.kwargs, *task.send_callbacks()
     return task.func, task.args, task.kwargs

@@ -152,7 +152,7 @@ class Constants:
             return None
         if held.packed is not None:
             constant = held.packed
-            self._codec.definitions.learn(constant.definitions)
+            self._codec.learn(constant.definitions)
             held.value, error = attempt(self._codec.loads, constant.pickled, constant.definitions)
             if error is not None:
                 raise NotPicklableError(
@@ -217,7 +217,7 @@ class Constants:
         except NotPicklableError:
             return  # told to whoever reads it
         places = [vars(sys.modules["__main__"])]
-        places += [one.__globals__ for one in self._codec.definitions.functions()]
+        places += [one.__globals__ for one in self._codec.functions()]
         for place in places:
             if place.get(name) is not value:
                 place[name] = value

@@ -235,7 +235,7 @@ class Exchange:
     def has_mail(self) -> bool:
         """True if there is something for :meth:`take_in`."""
         ledger = self.ledger
-        return bool(self.inbox or ledger.arrived or ledger.arrived_values or ledger.abandoned
+        return bool(self.inbox or ledger.arrived or ledger.arrived_values or ledger.dropped
                     or self.trader.refused)
 
     def take_in(self) -> None:

@@ -41,39 +41,25 @@ class Ledger:
         """Outcomes that have come, and nobody was told of ..."""
         self.arrived_values: deque[tuple[int, Any]] = deque()
         """... and, of tasks, plain values: (id, value)."""
-        self.abandoned: deque[MapCall] = deque()
-        """Maps that nobody wants any more, or whose results nobody does."""
+        self.dropped: deque[MapCall] = deque()
+        """Maps that nobody wants any more, or whose results nobody does: their own notes."""
         self.story = Story(tuning.events_kept)
         self._rank = rank
         self._size = size
         self._codec = codec
         self._backlog = backlog
+        self._estimates = backlog.estimates
+        self._singly = backlog.singly
         self._whole: set[int] = set()  # tasks to send with all definitions: one was lacking
 
     # -- maps --------------------------------------------------------------
 
     def open_map(self, call: MapCall) -> None:
         """Makes the map's items available to all workers."""
+        call.dropped = self.dropped
         if not call.end_if_over():
             self.maps[call.id] = call
-            self._backlog.maps.append(call)
-
-    def abandon_map(self, call: MapCall) -> None:
-        """The map is over, or its consumer wants nothing more.
-
-        The garbage collector may call this anywhere, in any thread: so it only takes
-        a note, which :meth:`settle` acts on.
-        """
-        call.abandon()
-        self.abandoned.append(call)
-
-    def forget_map(self, call: MapCall) -> None:
-        """Nobody will take results of the map any more; its calls are made all the same.
-
-        As in ``concurrent.futures``. It may be over already; called as :meth:`abandon_map`.
-        """
-        call.forget()
-        self.abandoned.append(call)
+            self._backlog.put_map(call)
 
     def own_map(self, chunk: Chunk) -> MapCall | None:
         """The map that a chunk is of, if it is one of this worker's and not over."""
@@ -109,7 +95,7 @@ class Ledger:
         for id_ in ids:
             task = self.sent.pop(id_)
             task.state = PENDING
-            self._backlog.own[id_] = task
+            self._backlog.put_own(task)
 
     def items_come_home(self, map_id: int, start: int, length: int) -> None:
         """The same of items of an own map."""
@@ -117,14 +103,14 @@ class Ledger:
         if call is None:
             return
         if (chunk := call.chunk(start, length)) is not None:
-            self._backlog.chunks.append(chunk)
+            self._backlog.put_chunk(chunk)
         else:  # its consumer is gone
             call.drop(start, length)
             self._drop_if_over(call)
 
     def take_back_tasks(self, source: int, message: RejectedTasks) -> None:
         """A receiver could not unpickle own tasks: sends them otherwise, or gives one up."""
-        first, misses = message.ids[0], self._backlog.singly
+        first, misses = message.ids[0], self._singly
         self.story.note(message, "could not be loaded on", source)
         is_try = self._is_try(source, message, misses, first)
         if len(message.ids) == 1 and is_try:
@@ -207,19 +193,19 @@ class Ledger:
                 task = self.sent[outcome.number]
                 task.ran_on, task.elapsed_s = source, outcome.elapsed_s
                 task.began_at = now - outcome.elapsed_s
-                self._backlog.singly.pop(outcome.number, None)
+                self._singly.pop(outcome.number, None)
         self.arrived.extend(outcomes)
         if message.ids:
             func = self.sent[message.ids[0]].func
-            self._backlog.estimates.learn(func, message.elapsed_s)
+            self._estimates.learn(func, message.elapsed_s)
             began_at = now - message.elapsed_s
             for number in message.ids:
                 task = self.sent[number]
                 task.ran_on, task.elapsed_s, task.began_at = source, message.elapsed_s, began_at
             self.arrived_values.extend(zip(message.ids, message.values))
-            if self._backlog.singly:
+            if self._singly:
                 for number in message.ids:
-                    self._backlog.singly.pop(number, None)
+                    self._singly.pop(number, None)
         return elapsed_s
 
     def settle(self) -> None:
@@ -228,8 +214,8 @@ class Ledger:
         A callback may wait for another result of the same message: whoever runs
         meanwhile finds the rest in these queues.
         """
-        while self.abandoned:
-            call = self.abandoned.popleft()
+        while self.dropped:
+            call = self.dropped.popleft()
             if call.state is ABANDONED:
                 call.close()
             self._drop_if_over(call)
@@ -244,7 +230,7 @@ class Ledger:
         if isinstance(outcome, TaskOutcome):
             task = self.sent.pop(outcome.number)
             if outcome.elapsed_s:
-                self._backlog.estimates.learn(task.func, outcome.elapsed_s)
+                self._estimates.learn(task.func, outcome.elapsed_s)
             task.finish(outcome.value, outcome.error)
             return
         if (call := self.maps.get(outcome.map_id)) is not None:
@@ -259,8 +245,7 @@ class Ledger:
     def _drop_if_over(self, call: MapCall) -> None:
         if call.end_if_over():
             self.maps.pop(call.id, None)
-            if call in self._backlog.maps:
-                self._backlog.maps.remove(call)
+            self._backlog.drop_map(call)
 
     # -- what is left ------------------------------------------------------
 

@@ -77,8 +77,7 @@ class Loop:
         "rank", "workers", "clock", "codec", "backlog", "exchange", "board", "running",
         "running_chunk", "created", "ended_by", "_alone", "_idler", "_ready", "_news", "_own",
         "_room", "_quick", "_countdown", "_measure", "_leaver", "_cadence", "_patience",
-        "_sizes", "tuning", "_trader",
-        "ledger",
+        "_sizes", "tuning", "_trader", "_estimates", "ledger",
     )
 
     def __init__(
@@ -109,6 +108,7 @@ class Loop:
         self.ledger = self.exchange.ledger
         self._news = self.exchange.constants.fresh
         self._own = self.backlog.own
+        self._estimates = self.backlog.estimates
         self._measure = True  # the next task is timed
         self._room: int | None = tuning.inline_depth  # None: see expect_errors()
         self._quick: Callable[..., Any] | None = None
@@ -150,7 +150,7 @@ class Loop:
         """Makes what the running chunk has not started available to others."""
         chunk = self.running_chunk
         if chunk is not None and (rest := chunk.take_rest()) is not None:
-            self.backlog.chunks.append(rest)
+            self.backlog.put_chunk(rest)
 
     def expect_errors(self) -> None:
         """From now on a signal handler may raise exceptions for the calling greenlet, until
@@ -230,12 +230,12 @@ class Loop:
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = elapsed_s = self.clock() - began
-        self.backlog.estimates.learn(task.func, elapsed_s)
+        self._estimates.learn(task.func, elapsed_s)
         del task  # as in _run_piece
 
     def _run_foreign(self, task: ForeignTask[Any]) -> None:
         if not self._trader.asked and self.backlog.low():
-            self.exchange.ask_ahead(self.backlog.estimates.get(task.func))
+            self.exchange.ask_ahead(self._estimates.get(task.func))
         task.began_at = began = self.clock()
         task.run()
         task.elapsed_s = self.clock() - began

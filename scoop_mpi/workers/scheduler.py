@@ -17,7 +17,7 @@ from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar, cast
 
 from ..base import context
-from ..base.messages import BROKER, Constant, Define
+from ..base.messages import BROKER, Constant, Define, Message
 from ..tasks.future import CANCELLED, FINISHED, Future
 from ..tasks.mapcall import MapCall
 from .constants import Constants
@@ -78,7 +78,7 @@ class Scheduler(Loop):
 
     def typical_time(self, func: Callable[..., Any]) -> float:
         """Seconds that calls of ``func`` take by the newest measurements; 0.0: none."""
-        return self.backlog.estimates.get(func)
+        return self._estimates.get(func)
 
     def story_of(self, future: Future[Any]) -> str:
         """Where an own task is and how it came there, in one line."""
@@ -164,7 +164,7 @@ class Scheduler(Loop):
             self._measure = True
         self._wait(future)
         func = future.func
-        if _holds_nothing(func) and self.backlog.estimates.is_quick(func):
+        if _holds_nothing(func) and self._estimates.is_quick(func):
             self._quick = func
 
     def wait_for_map(self, call: MapCall, deadline: float | None) -> None:
@@ -190,6 +190,10 @@ class Scheduler(Loop):
         """The shared constants that this worker knows."""
         return self.exchange.constants
 
+    def inherit(self, constants: Constants) -> None:
+        """In a forked child: it can read what its parent could."""
+        self.exchange.constants.inherit(constants)
+
     def pack_constant(self, name: str, value: object) -> Constant:
         """A constant of this rank, ready to be defined.
 
@@ -209,7 +213,7 @@ class Scheduler(Loop):
         question = enquiries.ask(make, parked.wake)
         if isinstance(question, Define):
             self.exchange.constants.define(question.ticket, question.constants)
-        self.exchange.send([(BROKER, question)])
+        self.tell_broker(question)
         try:
             self.park(parked)
         except BaseException:
@@ -259,6 +263,10 @@ class Scheduler(Loop):
             self._idler.pause(self.clock() - began, None)
         return self.exchange.shutdown.exit_code
 
+    def tell_broker(self, message: Message) -> None:
+        """Sends the broker a message."""
+        self.exchange.send([(BROKER, message)])
+
     def is_stopping(self) -> bool:
         """True when the broker has told this worker to stop."""
         return self.exchange.shutdown is not None
@@ -273,7 +281,7 @@ class Scheduler(Loop):
 
     def close(self) -> None:
         """The job is over on this rank: nothing of the program is kept alive any more."""
-        self.codec.names.forget()
+        self.codec.forget_names()
 
     # -- the other thread, and forked children ------------------------------
 

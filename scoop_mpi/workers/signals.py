@@ -171,6 +171,7 @@ class Guard:
     def __init__(self) -> None:
         self.noted: dict[int, float] = {}
         """Signals that were not dealt with yet: since when, on ``time.monotonic``."""
+        self.rest_s = REST_S
         self._sent_again: set[int] = set()
         self._due: set[int] = set()
         self._rests_until = 0.0
@@ -311,7 +312,7 @@ class Guard:
 
     def rest(self) -> None:
         """An exception is raised now: the next one must wait a little."""
-        self._rests_until = time.monotonic() + REST_S
+        self._rests_until = time.monotonic() + self.rest_s
 
     def _must_rest(self) -> bool:
         return time.monotonic() < self._rests_until

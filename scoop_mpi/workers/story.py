@@ -49,10 +49,6 @@ class Story:
         # Plain tuples: an Event costs as much as all else.
         self._events: deque[tuple[float, int | None, Sequence[int], str, int]] = deque(maxlen=kept)
 
-    def keep_all(self) -> None:
-        """From now on nothing is dropped."""
-        self._events = deque(self._events)
-
     def note(self, work: OwnWork, what: str, rank: int) -> None:
         """Something has happened to own tasks, or to items of an own map."""
         if isinstance(work, (Tasks, RejectedTasks)):

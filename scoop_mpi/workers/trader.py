@@ -90,7 +90,9 @@ class Trader:
         self._peers = size > 2
         self._parcels = parcels
         self._backlog = backlog
+        self._estimates = backlog.estimates
         self._ledger = ledger
+        self._story = ledger.story
         self._constants = constants
         self._tuning = tuning
 
@@ -161,7 +163,7 @@ class Trader:
         """Sends work on as it has come: user code, which alone may unpickle it, takes long."""
         self.asked = False
         # The giver takes it that this rank has them now.
-        self._parcels.codec.learn(work.definitions)
+        self._parcels.learn(work.definitions)
         return [(self.wanting.popleft(), work)]
 
     def takers_of_a_gift(self, asking: int) -> int:
@@ -178,13 +180,13 @@ class Trader:
             message: Work | None = self._pack_chunk(work, dest, donor)
             count, estimate_s = work.stop - work.start, work.estimate_s
         else:
-            estimate_s = self._backlog.estimates.get(work[0].func)
+            estimate_s = self._estimates.get(work[0].func)
             message = self._pack_tasks(work, dest, estimate_s, donor)
             count = len(work)
         if message is None:
             return False
         if message.owner == self._rank:
-            self._ledger.story.note(message, "given to", dest)
+            self._story.note(message, "given to", dest)
         sends.append((dest, message._replace(
             giver=giver, onward=tuple(onward), epoch=self._constants.newest_epoch)))
         self.small_gift = 0 < estimate_s * count < self._tuning.small_gift_s
@@ -203,7 +205,7 @@ class Trader:
             if owner == self._rank:
                 self._ledger.come_home([task.number for task in tasks])
             else:
-                self._backlog.foreign.extend(cast("Sequence[ForeignTask[Any]]", tasks))
+                self._backlog.put_foreign(cast("Sequence[ForeignTask[Any]]", tasks))
         for task, error in failed:
             task.state = PENDING  # it never left
             self.refused.append((owner, TaskOutcome(task.number, 0.0, None, error)))
@@ -216,11 +218,11 @@ class Trader:
             chunk, dest, whole, first_thread=not donor)
         if message is not None:
             if call is not None:
-                call.lent.put(chunk.start, args)
+                call.lend(chunk.start, args)
             return message
         self.stays |= error is None
         if args:  # stay; the item after them, if it is a bad one, is the end of this map
-            self._backlog.chunks.append(Chunk(
+            self._backlog.put_chunk(Chunk(
                 chunk.owner, chunk.map_id, chunk.func, chunk.starred, chunk.start, args,
                 chunk.estimate_s,
             ))
@@ -242,17 +244,17 @@ class Trader:
         """
         self._was_fed(message.giver)
         if tasks is None:
-            self._ledger.story.note(message, "came back from", source)
+            self._story.note(message, "came back from", source)
             self._ledger.come_home(message.ids)
             return _refer(message.onward)
         if isinstance(tasks, RejectedTasks):
             return _reject(source, message, tasks)
         if message.estimate_s:
-            self._backlog.estimates.learn(tasks[0].func, message.estimate_s)
+            self._estimates.learn(tasks[0].func, message.estimate_s)
         sends: Sends = []
         if message.onward:
             tasks = self._share_out(sends, tasks, message)
-        self._backlog.foreign.extend(tasks)
+        self._backlog.put_foreign(tasks)
         return sends
 
     def take_items(
@@ -261,7 +263,7 @@ class Trader:
         """Items of a map have come; the rest as in :meth:`take_tasks`."""
         self._was_fed(message.giver)
         if chunk is None:
-            self._ledger.story.note(message, "came back from", source)
+            self._story.note(message, "came back from", source)
             self._ledger.items_come_home(message.map_id, message.start, message.length)
             return _refer(message.onward)
         if isinstance(chunk, RejectedItems):
@@ -269,7 +271,7 @@ class Trader:
         sends: Sends = []
         if message.onward:
             chunk = self._share_out(sends, chunk, message)
-        self._backlog.chunks.append(chunk)
+        self._backlog.put_chunk(chunk)
         return sends
 
     def _was_fed(self, giver: int) -> None:

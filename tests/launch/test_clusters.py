@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clusters import SGE, ClusterError, Hosts, Slurm, Torque, base
+from clusters import SGE, ClusterError, Hosts, Slurm, Torque
 from clusters.base import free_ports, wait_until
 from launching import Finished, JobError, find_mpiexec, uses_open_mpi
 
@@ -138,9 +138,8 @@ def test_a_start_that_fails_shows_the_logs_and_leaves_nothing(tmp_path, slurm):
 
 
 @pytest.mark.parametrize("kind", [Slurm, SGE, Torque, Hosts])
-def test_what_is_missing_is_named(kind, monkeypatch):
-    monkeypatch.setattr(base, "SEARCH", "/nowhere")
-    assert kind.missing() == f"{kind.name} is not installed ({', '.join(kind.commands)})"
+def test_what_is_missing_is_named(kind):
+    assert kind.missing("/nowhere") == f"{kind.name} is not installed ({', '.join(kind.commands)})"
 
 
 @pytest.mark.parametrize("kind, pid_file", [(Slurm, "slurmctld.pid"), (Hosts, "h1.pid")])

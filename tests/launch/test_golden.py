@@ -14,8 +14,8 @@ import pytest
 
 from scoop_mpi import LaunchError
 from scoop_mpi.hosts.allocation import find_allocation
-from scoop_mpi.launch import command, start
-from scoop_mpi.launch.command import build
+from scoop_mpi.launch import start
+from scoop_mpi.launch.command import PROLOG_SCRIPT, build
 from scoop_mpi.launch.launchers import Choice, named_launcher
 from scoop_mpi.launch.named import named_hosts
 from scoop_mpi.launch.options import parse
@@ -77,7 +77,6 @@ def machine(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "executable", "/opt/python/bin/python")
     monkeypatch.setattr(start, "interpreter_flags", lambda: list(FLAGS))
     monkeypatch.setattr(start.shutil, "which", lambda name: name)
-    monkeypatch.setattr(command, "PROLOG_SCRIPT", "/opt/scoop_mpi/launch/prolog.sh")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "hosts").write_text(HOSTFILE)
     (tmp_path / "env.sh").write_text("module load mpi\n")
@@ -131,6 +130,7 @@ def sections(name, machine):
                     except LaunchError as error:
                         text = f"scoop_mpi: {error}"
                     text = text.replace(os.getcwd(), "/home/user")
+                    text = text.replace(PROLOG_SCRIPT, "/opt/scoop_mpi/launch/prolog.sh")
                     yield f"## {scheduler}: {line}\n\n{text}\n\n"
 
 

@@ -39,7 +39,6 @@ from scoop_mpi.workers import scheduler
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
 STEPS_AT_MOST = 1_000_000
-"""Steps after which a simulation counts as stuck, whatever moves in it."""
 LEAP_AFTER = 10
 """Steps for each rank without any visible change after which time begins to fly."""
 LONGEST_LEAP_S = 1.0
@@ -63,14 +62,16 @@ class Simulation:
         troubles: why workers, by rank, cannot import the program.
         in_order: no message overtakes another one of the same sender and receiver, as
             over MPI if both are small; else any may.
+        steps_at_most: it counts as stuck after so many, whatever moves in it.
     """
 
     def __init__(
         self, workers: int, seed: int, *, tick_s: float | None = None,
         switching: float | None = None, timeout_s: float | None = None,
         troubles: Mapping[int, Failure | Left] | None = None, in_order: bool = False,
-        tuning: Tuning = TUNING,
+        tuning: Tuning = TUNING, steps_at_most: int = STEPS_AT_MOST,
     ) -> None:
+        self._steps_at_most = steps_at_most
         self.tuning = tuning
         self.network = Network(workers + 1, seed)
         self.random = chance = self.network.random
@@ -282,7 +283,7 @@ class Simulation:
         if self._quiet > LEAP_AFTER * size and self.settle():
             if not self.network.in_flight and not any(self.network.arrived):
                 self._let_time_fly()
-        if self._quiet > STUCK_AFTER * size or self.steps > STEPS_AT_MOST:
+        if self._quiet > STUCK_AFTER * size or self.steps > self._steps_at_most:
             raise Stuck(self.describe())
 
     def _let_time_fly(self) -> None:

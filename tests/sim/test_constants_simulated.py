@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import simulation
 from scoop_mpi import futures, shared
 from scoop_mpi.base import context
 from scoop_mpi.base.tuning import TUNING
@@ -88,7 +87,9 @@ _history = History()
 def simulate(workers: int, seed: int, program: Any, tick_s: float | None = None) -> Any:
     """Runs ``program`` on the root of a pool."""
     global _simulation, _history
-    _simulation, _history = Simulation(workers, seed, tick_s=tick_s, tuning=_tuning), History()
+    _history = History()
+    _simulation = Simulation(
+        workers, seed, tick_s=tick_s, tuning=_tunings[-1], steps_at_most=50_000)
     return _simulation.run(program)
 
 
@@ -96,19 +97,21 @@ def simulate(workers: int, seed: int, program: Any, tick_s: float | None = None)
 def program_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module for the globals that callable constants become."""
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    monkeypatch.setattr(simulation, "STEPS_AT_MOST", 50_000)
 
 
-_tuning = TUNING
+_tunings = [TUNING]
+"""The last one is used."""
 
 
 @pytest.fixture(params=["small", "large"])
-def any_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def any_size(request: pytest.FixtureRequest) -> Iterator[None]:
     """Constants that go straight to all workers, or down the tree."""
     tuning = replace(TUNING, constant_patience_s=SHORT_S)
     if request.param == "large":
         tuning = replace(tuning, small_constant=0)
-    monkeypatch.setattr(sys.modules[__name__], "_tuning", tuning)
+    _tunings.append(tuning)
+    yield
+    _tunings.pop()
 
 
 # -- what tasks do, and how it must turn out -------------------------------

@@ -6,10 +6,11 @@ import threading
 import pytest
 
 from scoop_mpi.base.tuning import TUNING
-from scoop_mpi.tasks.backlog import LISTED_MIN, Backlog
+from scoop_mpi.tasks.backlog import Backlog
 from scoop_mpi.tasks.chunk import Chunk
 from scoop_mpi.tasks.future import FINISHED, RUNNING, ForeignTask, Future
 from scoop_mpi.tasks.mapcall import MapCall
+from scoop_mpi.tasks.oldest import LISTED_MIN
 from scoop_mpi.tasks.sizes import Sizes
 
 

@@ -72,6 +72,14 @@ class Parent:
     def prop(self):
         return leaf(2)
 
+    @functools.cached_property
+    def cached_prop(self):
+        return 2
+
+    @functools.singledispatchmethod
+    def by_type(self, n):
+        return n
+
     @staticmethod
     def static(n):
         return n
@@ -79,6 +87,11 @@ class Parent:
     @classmethod
     def of_class(cls):
         return cls
+
+    def add(self, n, m):
+        return n + m
+
+    partial = functools.partialmethod(add, 1)
 
     class Inner:
         def method(self):
@@ -95,6 +108,14 @@ class UsesInProperty:
     @property
     def prop(self):
         return leaf(1)
+
+class UsesInCachedProperty:
+    @functools.cached_property
+    def prop(self):
+        return leaf(1)
+
+class UsesInPartial:
+    method = functools.partialmethod(lambda self, n: leaf(n), 1)
 
 class UsesInStatic:
     @staticmethod
@@ -177,11 +198,13 @@ FUNCTIONS = ["leaf", "user", "user_of_user", "with_inner", "unrelated", "uses_a_
              "uses_an_import", "uses_what_is_not_there", "uses_state", "closing", "wrapping",
              "cached", "uses_a_builtin", "uses_a_partial", "uses_a_hook", "uses_an_instance",
              "shown"]
-CLASSES = ["Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "Mine", "Shown", "Shape",
+CLASSES = ["Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic",
+           "UsesInCachedProperty", "UsesInPartial", "Mine", "Shown", "Shape",
            "Round"]
 ALL = FUNCTIONS + CLASSES
 OF_LEAF = {"leaf", "user", "user_of_user", "with_inner", "closing", "wrapping", "cached",
-           "Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "uses_a_partial",
+           "Parent", "Child", "Uses", "UsesInProperty", "UsesInStatic", "UsesInCachedProperty",
+           "UsesInPartial", "uses_a_partial",
            "uses_an_instance", "shown"}
 """Those that use ``leaf``, by name or otherwise."""
 
@@ -286,6 +309,9 @@ def test_classes_of_modules_beside_the_program(program):
     "Parent.method = lambda self: 2", "Parent.added = lambda self: 2", "del Parent.method",
     "Parent.prop = property(lambda self: 3)", "Parent.static = staticmethod(lambda n: -n)",
     "Parent.of_class = classmethod(lambda cls: 1)", "Parent.Inner = Mine",
+    "Parent.cached_prop = functools.cached_property(lambda self: 3)",
+    "Parent.by_type = functools.singledispatchmethod(lambda self, n: -n)",
+    "Parent.partial = functools.partialmethod(Parent.add, 2)",
     "Parent.method.__code__ = (lambda self: 5).__code__",
     "Parent.static.__defaults__ = (5,)",
     "Parent.Inner.method = lambda self: 5",

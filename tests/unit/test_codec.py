@@ -134,7 +134,7 @@ def test_definitions_come_through():
     abs, len, operator.add, sys.exit, int, dict, collections.OrderedDict, module_level,
     ModuleLevel, ModuleLevel.static, ModuleLevel.Inner, threading.Thread, type(None),
     type(...), type(NotImplemented), types.FunctionType, [].append.__class__,
-], ids=repr)
+], ids=lambda obj: obj.__name__)
 def test_importable_things_go_by_reference(obj):
     data, found = dump(Codec(), obj)
     assert not found

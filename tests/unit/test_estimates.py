@@ -12,7 +12,6 @@ import numpy
 import pytest
 
 from scoop_mpi.observe.strict import Strict
-from scoop_mpi.tasks import estimates as module
 from scoop_mpi.tasks.estimates import Estimates, key_of
 
 
@@ -86,14 +85,14 @@ DIFFERENT = {
 
 @pytest.mark.parametrize("one, other", SAME.values(), ids=SAME)
 def test_calls_of_one_function_share_an_estimate(one, other):
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     estimates.learn(one, 1.0)
     assert estimates.get(other) == 1.0
 
 
 @pytest.mark.parametrize("one, other", DIFFERENT.values(), ids=DIFFERENT)
 def test_functions_have_estimates_of_their_own(one, other):
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     estimates.learn(one, 1.0)
     assert estimates.get(other) == 0.0
 
@@ -110,7 +109,7 @@ def test_functions_of_a_library_in_c():
 
 
 def test_estimates_are_smoothed():
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     assert estimates.get(abs) == 0.0
     estimates.learn(abs, 1.0)
     assert estimates.get(abs) == 1.0
@@ -141,7 +140,7 @@ class Endless:
 
 @pytest.mark.parametrize("make", [Refuses, Endless])
 def test_odd_objects(make):
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     estimates.learn(make(), 1.0)
     assert estimates.get(make()) == 1.0
 
@@ -160,15 +159,14 @@ def learn_about_what_goes(estimates):
 
 
 def test_neither_functions_nor_closures_are_kept_alive():
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     watched = learn_about_what_goes(estimates)
     gc.collect()
     assert [ref() for ref in watched] == [None, None, None]
 
 
-def test_the_table_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 50)
-    estimates = Estimates(0.01)
+def test_the_table_is_bounded():
+    estimates = Estimates(0.01, kept=50)
     estimates.learn(made, 1.0)
     for number in range(1000):
         namespace = {}
@@ -182,7 +180,7 @@ def test_the_table_is_bounded(monkeypatch):
 
 
 def test_an_estimate_takes_no_reference(monkeypatch):
-    estimates = Estimates(0.01)
+    estimates = Estimates(0.01, 1000)
     before = sys.getrefcount(made)
     for _ in range(10):
         estimates.learn(made, 1.0)

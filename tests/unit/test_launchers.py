@@ -263,10 +263,9 @@ def test_a_launcher_that_does_not_run(tmp_path):
             recognise(str(one))
 
 
-def test_a_launcher_that_does_not_answer(program, monkeypatch):
-    monkeypatch.setattr(launchers, "VERSION_LIMIT_S", 0.1)
+def test_a_launcher_that_does_not_answer(program):
     with pytest.raises(LaunchError, match="does not run"):
-        recognise(program("mpiexec", "exec sleep 20"))
+        recognise(program("mpiexec", "exec sleep 20"), limit_s=0.1)
 
 
 # -- choosing --------------------------------------------------------------

@@ -134,7 +134,7 @@ def test_items_come_home_unstarted(ledger, backlog):
 def test_the_job_waits_for_what_is_out_of_a_map_that_nobody_wants(ledger, backlog, end):
     """Its calls may have begun."""
     call, _ = lend(ledger)
-    ledger.abandon_map(call)
+    call.abandon()
     ledger.settle()
     assert ledger.is_open()
     end(ledger)
@@ -146,7 +146,7 @@ def test_own_chunks_of_a_map_that_nobody_wants_are_dropped(ledger):
     ledger.open_map(call)
     chunk = call.cut(1.0)
     assert not ledger.drop_unwanted(chunk)
-    ledger.abandon_map(call)
+    call.abandon()
     ledger.settle()
     assert ledger.drop_unwanted(chunk)
     assert not ledger.is_open() and not ledger.maps

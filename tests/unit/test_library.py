@@ -73,10 +73,9 @@ def test_an_interpreter_that_is_not_there(tmp_path):
         loaded_library(path)
 
 
-def test_an_interpreter_that_does_not_answer(python, monkeypatch):
-    monkeypatch.setattr(library, "_LIMIT_S", 0.1)
+def test_an_interpreter_that_does_not_answer(python):
     with pytest.raises(LaunchError, match="does not run"):
-        loaded_library(python("exec sleep 20"))
+        loaded_library(python("exec sleep 20"), limit_s=0.1)
 
 
 def test_what_is_asked_is_python():

@@ -315,10 +315,10 @@ def test_a_job_within_its_limit(run):
 
 
 @pytest.mark.parametrize("trap", ["", "trap '' TERM"])
-def test_a_launcher_that_never_ends(run, monkeypatch, capfd, trap):
+def test_a_launcher_that_never_ends(run, capfd, trap):
     # Its broker should have ended the job; some launchers do not even hear SIGTERM.
-    monkeypatch.setattr(process, "GRACE_S", 0.2)
-    code, lines = run(f"{trap}\necho begun\nwhile :; do sleep 0.05; done", timeout_s=0.3)
+    code, lines = run(
+        f"{trap}\necho begun\nwhile :; do sleep 0.05; done", timeout_s=0.3, grace_s=0.2)
     assert code == TIMED_OUT
     assert lines == ["begun"]
     assert "did not end within 0.3 s" in capfd.readouterr().err

@@ -132,7 +132,7 @@ def test_what_was_noted_is_dropped_with_the_handler():
 
 
 def test_a_handler_that_raises_is_given_time(monkeypatch):
-    monkeypatch.setattr("scoop_mpi.workers.signals.REST_S", 0.2)
+    monkeypatch.setattr(guard, "rest_s", 0.2)
     signal.signal(signal.SIGUSR1, ring)
     for _ in range(3):
         with pytest.raises(TooLong):

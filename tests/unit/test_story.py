@@ -62,9 +62,9 @@ def test_old_events_are_dropped(story):
     assert len(list(story)) == 3
 
 
-def test_all_events_are_kept(story):
+def test_all_events_are_kept():
+    story = Story(kept=None)
     story.note(tasks(5), "given to", 3)
-    story.keep_all()
     for number in range(10, 100):
         story.note(tasks(number), "given to", 3)
     assert len(list(story)) == 91

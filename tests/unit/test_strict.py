@@ -164,7 +164,7 @@ def test_a_result_that_cannot_be_rebuilt():
     frozenset("ab"), bytearray(b"ab"), Box([1]), Box(Box({1: {2}})), range(5), Box, len,
     functools.partial(touch, [1], key={2}), lambda: 0, Box([1]).show, float("nan"),
     [[0] * 3] * 3, ["same"] * 3, {n: str(n) for n in range(99)}, set(map(str, range(99))),
-], ids=repr)
+], ids=lambda arg: type(arg).__name__)
 def test_what_is_only_read_is_not_reported(reports, arg):
     for _ in range(2):
         assert Strict(touch)(arg, key=arg) == 1

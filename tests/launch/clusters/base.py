@@ -48,9 +48,9 @@ class Cluster(abc.ABC):
         """The variables that make commands use this cluster."""
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, search: str = SEARCH) -> str:
         """Why this machine cannot have this cluster; empty if it can."""
-        absent = [name for name in cls.commands if shutil.which(name, path=SEARCH) is None]
+        absent = [name for name in cls.commands if shutil.which(name, path=search) is None]
         if absent:
             return f"{cls.name} is not installed ({', '.join(absent)})"
         return "" if os.geteuid() == 0 else f"{cls.name} can be started by root only"

@@ -17,7 +17,7 @@ from typing import Any
 from launching import Finished, Job
 
 from .base import (
-    Cluster, ClusterError, end_processes, pids_with, process_name, read_pid, wait_until,
+    SEARCH, Cluster, ClusterError, end_processes, pids_with, process_name, read_pid, wait_until,
 )
 from .secure_shell import SecureShell
 
@@ -48,9 +48,9 @@ class Hosts(Cluster):
         self._children: list[subprocess.Popen[bytes]] = []
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, search: str = SEARCH) -> str:
         """Also the right to make namespaces, which root lacks in many containers."""
-        if missing := super().missing():
+        if missing := super().missing(search):
             return missing
         attempt = subprocess.run(
             ["unshare", "--net", "--uts", "--ipc", "--pid", "--fork", "--mount-proc", "true"],

@@ -14,7 +14,7 @@ from pathlib import Path
 from launching import Finished, JobError
 
 from .base import (
-    ClusterError, Scheduler, end_processes, free_ports, pids_with, process_name, wait_until,
+    SEARCH, ClusterError, Scheduler, end_processes, free_ports, pids_with, process_name, wait_until,
 )
 
 SLOTS = 6
@@ -88,9 +88,10 @@ class SGE(Scheduler):
         self._read_ports()
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, search: str = SEARCH) -> str:
         """Also what is no command; a ``qsub`` may be that of another scheduler."""
-        return super().missing() or ("" if _SHARE.is_dir() else f"SGE is not installed ({_SHARE})")
+        lacks = "" if _SHARE.is_dir() else f"SGE is not installed ({_SHARE})"
+        return super().missing(search) or lacks
 
     def _start(self) -> None:
         host = socket.gethostname()

@@ -15,8 +15,8 @@ from pathlib import Path
 from launching import Finished, JobError
 
 from .base import (
-    ClusterError, Scheduler, end_processes, free_ports, pids_with, process_name, stop_daemon,
-    wait_until,
+    SEARCH, ClusterError, Scheduler, end_processes, free_ports, pids_with, process_name,
+    stop_daemon, wait_until,
 )
 
 NODES = ("n1", "n2", "n3")
@@ -68,10 +68,10 @@ class Slurm(Scheduler):
         self.environ["OMPI_MCA_btl"] = "tcp,self"
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, search: str = SEARCH) -> str:
         """Also the library for ``srun --mpi=pmix``."""
         pmix = glob.glob("/usr/lib/*/pmix2/lib/libpmix.so")
-        return super().missing() or ("" if pmix else "SLURM is not installed (libpmix.so)")
+        return super().missing(search) or ("" if pmix else "SLURM is not installed (libpmix.so)")
 
     def _start(self) -> None:
         controller, first, _, last = free_ports(1 + len(NODES))

@@ -57,10 +57,10 @@ class Torque(Slurm):
         self.environ["PATH"] = f"{self._bin}{os.pathsep}{self.environ['PATH']}"
 
     @classmethod
-    def missing(cls) -> str:
+    def missing(cls, search: str = SEARCH) -> str:
         """Torque's commands are unpacked beside, as SGE's have the same names."""
         lacks = "" if (UNPACKED / _NODE_FILE).exists() else f"Torque is not installed ({UNPACKED})"
-        return super().missing() or lacks
+        return super().missing(search) or lacks
 
     def _configuration(self) -> str:
         return super()._configuration() + "TaskProlog={folder}/prolog\n"
