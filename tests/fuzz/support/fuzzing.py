@@ -19,13 +19,22 @@ from typing import Any
 
 import scoop_mpi
 from scoop_mpi import shared
+from scoop_mpi.base import context
 
 if "FUZZ_STACKS_AFTER_S" in os.environ:  # a rank that still runs then shows where it is
     faulthandler.dump_traceback_later(float(os.environ["FUZZ_STACKS_AFTER_S"]), exit=False)
 
 
+def validate() -> None:
+    """Looks at the books of this rank; raises if they are wrong, which then is the outcome."""
+    scheduler: Any = context.current()
+    with scheduler.exchange.lock:  # the donor thread may be giving something away
+        scheduler.validate()
+
+
 def nap(n: object) -> None:
     """Takes 0 to 3 ms, so that some tasks are worth sending and others are not."""
+    validate()
     time.sleep((0.0, 0.003, 0.001, 0.0005, 0.002)[hash(n) % 5 if isinstance(n, int) else 1])
 
 
@@ -36,6 +45,7 @@ def large(n: int) -> bytes:
 
 def outcome(call: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[str, str]:
     """What a call gives or raises, as text."""
+    validate()
     try:
         return "gave", show(call(*args, **kwargs))
     except BaseException as error:
