@@ -14,6 +14,10 @@ code: what has come waits in the inbox until :meth:`Exchange.take_in`.
                                    the map's own
     ``constants``                  its lists say which thread calls what
     ``ledger.sent``                the lock to put in; the first thread takes out
+    ``ledger.story``               either thread puts in, the first one reads; single C calls
+    ``ledger.dropped``             any thread puts in (the garbage collector runs in each), the
+                                   first one takes out; single C calls
+    definitions (``codec``)        a lock of their own
     all else                       belongs to the first thread
 
 So it relies on single C calls being one step, as the GIL makes them. On an interpreter
