@@ -1,6 +1,6 @@
 # make run     set up .venv with an embedded MPI and run the main example
 # make test    everything the tests need, then all of them; with TESTS=tests/mpi only those,
-#              with JOBS=1 one after the other (default: 3 at a time)
+#              with JOBS=1 one after the other (default: 4 at a time)
 # make bench   all benchmarks, beside the peers; with WRITE=--write into benchmarks/README.md
 # make bench-guard   what the hot paths execute, beside the stored figures
 # make fuzz N=1000 SEED=0   random programs, serially and on workers, compared
@@ -12,7 +12,7 @@
 
 MPI    ?= mpich
 PYTHON ?= python3
-JOBS   ?= 3
+JOBS   ?= 4
 N      ?= 200
 SEED   ?= 0
 ifeq ($(filter mpich openmpi system,$(MPI)),)

@@ -17,7 +17,6 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from dataclasses import replace
 
 import environments
 import processes
@@ -96,11 +95,10 @@ def _parse() -> argparse.Namespace:
 def _run(name: str, workload: Workload, factor: float) -> list[float]:
     """The workload's figure with the one of that name multiplied; none if the job failed."""
     value = getattr(TUNING, name)
-    moved = replace(TUNING, **{name: type(value)(max(value * factor, 1))
-                               if isinstance(value, int) else value * factor})
+    moved = int(max(value * factor, 1)) if isinstance(value, int) else value * factor
     environ = environments.environ()
     environ["PYTHONPATH"] += os.pathsep + str(environments.HERE / "tuned")
-    environ["SCOOP_MPI_BENCH_TUNING"] = json.dumps(vars(moved))
+    environ["SCOOP_MPI_BENCH_TUNING"] = json.dumps({name: moved})
     command = PEERS[0].command(sys.executable, [], WORKERS, [
         "--started", repr(time.monotonic()), "--launcher", str(os.getpid()), workload.name])
     outcome = processes.run(command, environ, LIMIT_S, lambda line: '"done"' in line,

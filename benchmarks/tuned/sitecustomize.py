@@ -1,11 +1,13 @@
-"""On the path of the ranks that ``tune.py`` starts: they run with other figures.
+"""On the path of ranks that run with other figures (``tune.py``, some tests).
 
-Python imports this before it runs anything else.
+Python imports this before it runs anything else. The figures that differ from
+``scoop_mpi.base.tuning`` are in a variable, as JSON.
 """
 
 import json
 import os
 
+from scoop_mpi.base.tuning import Tuning
 from scoop_mpi.process.machine import MACHINE
 
-MACHINE.tuning = MACHINE.tuning.__class__(**json.loads(os.environ["SCOOP_MPI_BENCH_TUNING"]))
+MACHINE.tuning = Tuning(**json.loads(os.environ["SCOOP_MPI_BENCH_TUNING"]))

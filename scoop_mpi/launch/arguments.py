@@ -33,11 +33,15 @@ class Carried(NamedTuple):
     variables: dict[str, str]
 
 
-def carried(arguments: Sequence[str]) -> Carried:
-    """How these arguments of a program are sent to the ranks."""
-    if sum(len(os.fsencode(word)) + 1 for word in arguments) > MOST_BYTES:
+def carried(arguments: Sequence[str], most_bytes: int = MOST_BYTES) -> Carried:
+    """How these arguments of a program are sent to the ranks.
+
+    Args:
+        most_bytes: in one argument or variable.
+    """
+    if sum(len(os.fsencode(word)) + 1 for word in arguments) > most_bytes:
         data = os.fsencode(json.dumps(arguments, ensure_ascii=False, separators=(",", ":")))
-        pieces = [data[at:at + MOST_BYTES] for at in range(0, len(data), MOST_BYTES)]
+        pieces = [data[at:at + most_bytes] for at in range(0, len(data), most_bytes)]
         return Carried(IN_VARIABLES, (), {
             f"{ARGUMENTS_VARIABLE}{number}": os.fsdecode(piece)
             for number, piece in enumerate(pieces)})

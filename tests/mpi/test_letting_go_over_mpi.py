@@ -17,13 +17,11 @@ VERBS = [
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
-@pytest.mark.parametrize("verb", VERBS)
-def test_no_rank_grows(
-    run: Callable[..., Finished], tmp_path: Path, verb: str, ranks: int
-) -> None:
-    finished = run(PROGRAMS / "letting_go.py", verb, ranks=ranks, timeout=120)
+def test_no_rank_grows(run: Callable[..., Finished], tmp_path: Path, ranks: int) -> None:
+    """In one job. If it fails: the program runs single verbs, too."""
+    finished = run(PROGRAMS / "letting_go.py", ranks=ranks, timeout=120)
     assert finished.returncode == 0, finished
-    assert finished.stdout == "items 120\n", finished
+    assert finished.stdout.splitlines() == [f"{verb} 120" for verb in VERBS], finished
     peaks = [int(file.read_text()) for file in tmp_path.glob("peak-*")]
     assert len(peaks) == ranks - 1
-    assert max(peaks) < LIMIT_MB, peaks
+    assert max(peaks) < LIMIT_MB, (peaks, finished)

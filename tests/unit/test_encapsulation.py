@@ -100,6 +100,10 @@ def patched_constants(tree):
             names = [str(one.value).rpartition(".")[2] for one in node.args[:2]
                      if isinstance(one, ast.Constant)]
             yield from ((node.lineno, name) for name in names if name.strip("_").isupper())
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute):
+            owner, name = node.targets[0].value, node.targets[0].attr
+            if isinstance(owner, ast.Name) and owner.id.islower() and name.strip("_").isupper():
+                yield node.lineno, name
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")),
@@ -111,5 +115,7 @@ def test_figures_are_passed_not_patched(path):
 def test_patches_are_found():
     tree = ast.parse("monkeypatch.setattr(module, 'LIMIT_S', 1)\n"
                      "monkeypatch.setattr('some.module._LIMIT_S', 1)\n"
-                     "mock.patch.object(module, 'KEPT', 1)\nmonkeypatch.setattr(sys, 'path', [])\n")
-    assert [name for _, name in patched_constants(tree)] == ["LIMIT_S", "_LIMIT_S", "KEPT"]
+                     "mock.patch.object(module, 'KEPT', 1)\nmodule.MOST = 2\n"
+                     "monkeypatch.setattr(sys, 'path', [])\nobj.most = 2\n")
+    assert [name for _, name in patched_constants(tree)] == [
+        "MOST", "LIMIT_S", "_LIMIT_S", "KEPT"]

@@ -1,7 +1,7 @@
 """Much passes through each verb, little at a time: how much memory each rank takes at most.
 
-Arguments: the verb. Each rank that runs tasks leaves a file ``peak-<process id>`` with the
-largest size it ever had, in MB.
+Arguments: the verbs; none: all. Each rank that runs tasks leaves a file ``peak-<process id>``
+with the largest size it ever had, in MB.
 """
 
 import atexit
@@ -148,5 +148,12 @@ def constants():
     return count
 
 
+VERBS = [
+    in_order, as_they_come, behind_a_slow_one, from_small, in_a_task, submitted, as_completed,
+    waited, failing, abandoned, reduced, constants,
+]
+
 if __name__ == "__main__":
-    print("items", globals()[sys.argv[1]]())
+    for verb in VERBS:
+        if verb.__name__ in sys.argv[1:] or not sys.argv[1:]:
+            print(verb.__name__, verb(), flush=True)

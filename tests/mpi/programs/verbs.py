@@ -474,17 +474,17 @@ def parallel_check_timeout_though_such_tasks_used_to_be_short():
 
 
 def parallel_check_a_timeout_says_where_it_is():
-    future = futures.submit(sleep_long, 2)
+    future = futures.submit(sleep_long, 0.6)
     while not future.running():
         future.done()
     for wait in (future.result, functools.partial(next_of, futures.as_completed, [future])):
         said = str(assert_raises(futures.TimeoutError, wait, timeout=0.1))
         assert re.search(r"sent to another worker>.*: given to rank 2 \S+ s ago$", said), said
-    assert future.result() == 2
+    assert future.result() == 0.6
     for verb in (futures.map, futures.map_as_completed):
         said = str(assert_raises(
-            futures.TimeoutError, next_of, verb, sleep_long_mapped, [2], timeout=0.3))
-        time.sleep(2)  # the other worker has begun with it
+            futures.TimeoutError, next_of, verb, sleep_long_mapped, [0.6], timeout=0.2))
+        time.sleep(0.6)  # the other worker has begun with it
         assert re.search(r"1 results missing; item 0: given to rank 2 \S+ s ago$", said), said
 
 
