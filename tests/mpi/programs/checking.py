@@ -53,7 +53,7 @@ def assert_raises(kind, function, *args, **kwargs):
     raise AssertionError(f"{value!r} in place of {kind.__name__}")
 
 
-def run_checks(namespace, prefix="check_"):
+def run_checks(namespace, prefix="check_", limit_s=LIMIT_S):
     """Notes in the file argv[1], a line each, which checks began and how they ended.
 
     Those named in argv[2:] are left out.
@@ -67,7 +67,7 @@ def run_checks(namespace, prefix="check_"):
             if not name.startswith(prefix) or name in sys.argv[2:]:
                 continue
             note("began", name, "")
-            faulthandler.dump_traceback_later(LIMIT_S, exit=True)
+            faulthandler.dump_traceback_later(limit_s, exit=True)
             try:
                 check()
                 trouble = ""

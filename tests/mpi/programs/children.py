@@ -9,7 +9,6 @@ import sys
 import time
 from dataclasses import dataclass
 
-import checking
 from checking import MANY, nap, run_checks
 
 from scoop import futures, shared
@@ -116,6 +115,5 @@ def check_what_tasks_pickle():
         assert found[2:] == ("<class '__main__.Point'>", "<function square at")
 
 
-checking.LIMIT_S = 60
 if __name__ == "__main__":
-    run_checks(globals())
+    run_checks(globals(), limit_s=60)
