@@ -71,7 +71,8 @@ def test_fewer_workers_than_the_hosts_have_room_for(run, tmp_path):
         assert facts["directory"] == str(tmp_path / "below")
         assert facts["python"] == python
         assert facts["FROM_PROLOG"] == facts["node"]
-    assert done.stderr == ""
+    # Open MPI warns when its ssh is quicker than itself.
+    assert re.sub(r".* plm:ssh: Warning: setpgid.*\n", "", done.stderr) == ""
 
 
 def test_more_workers_and_the_root_on_another_host(run, tmp_path):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -46,21 +47,24 @@ def run(start: Callable[..., Job]) -> Callable[..., Finished]:
 
 
 Look = Callable[..., None]
+NO_CHANGES: Mapping[str, str] = MappingProxyType({})
 
 
 @pytest.fixture(scope="session")
 def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
-    """Looks at the outcome of one check of a program: look(program, ranks, check, *options).
+    """Looks at the outcome of a check of a program: look(program, ranks, check, *options, env).
 
     The program runs once for each number of ranks, and for other options, with all its checks.
     """
     reports: dict[tuple[str, ...], tuple[dict[str, str], str]] = {}
 
-    def look(program: str, ranks: int, check: str, *options: str) -> None:
-        key = program, str(ranks), *options
+    def look(
+        program: str, ranks: int, check: str, *options: str, env: Mapping[str, str] = NO_CHANGES
+    ) -> None:
+        key = program, str(ranks), *options, *env.values()
         if key not in reports:
             folder = tmp_path_factory.mktemp(f"{Path(program).stem}-{ranks}-")
-            reports[key] = _report(program, ranks, folder, options)
+            reports[key] = _report(program, ranks, folder, options, env)
         outcomes, ending = reports[key]
         assert check in outcomes, f"{check} has no outcome; the job: {ending}"
         assert not outcomes[check], outcomes[check]
@@ -69,7 +73,7 @@ def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
 
 
 def _report(
-    program: str, ranks: int, folder: Path, options: Sequence[str]
+    program: str, ranks: int, folder: Path, options: Sequence[str], env: Mapping[str, str]
 ) -> tuple[dict[str, str], str]:
     """Runs a program of checks: what was wrong with each (empty: nothing), how it ended.
 
@@ -81,7 +85,7 @@ def _report(
         file.write_text("")
         first, *args = [*options, str(PROGRAMS / program), str(file), *outcomes]
         job = Job(command_for(first, args, ranks, "mpirun"), cwd=folder,
-                  environ=environment("mpirun", None), timeout=90)
+                  environ=environment("mpirun", env), timeout=90)
         try:
             finished = job.finish()
             ending, ended_well = str(finished), finished.returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from typing import IO
 import scoop_mpi
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
+TUNED = Path(__file__).resolve().parents[2] / "benchmarks" / "tuned"
 PACKAGE_FOLDER = str(Path(scoop_mpi.__file__).resolve().parent.parent)
 """What the children import must be what the tests import."""
 LEAVE_S = 8.0
@@ -81,6 +83,12 @@ def environment(launcher: str, changes: Mapping[str, str] | None) -> dict[str, s
         if os.geteuid() == 0:
             environ.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     return {**environ, **(changes or {})}
+
+
+def tuned(**figures: float | None) -> dict[str, str]:
+    """Changes of a job's environment: its ranks run with these figures of the tuning."""
+    path = os.pathsep.join([PACKAGE_FOLDER, str(TUNED)])
+    return {"PYTHONPATH": path, "SCOOP_MPI_BENCH_TUNING": json.dumps(figures)}
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ class Job:
     def wait_for_line(self, pattern: str) -> re.Match[str]:
         """Waits until a line of standard output matches; returns the match."""
         while True:
-            ended = self._process.poll() is not None
+            ended = not self.is_running()
             for _, line in list(self._stdout):
                 if match := re.search(pattern, line):
                     return match
@@ -155,6 +163,12 @@ class Job:
                 self.kill()
                 raise JobError(f"no line {pattern!r} within {self._timeout} s\n{self._result()}")
             time.sleep(0.01)
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def stderr_so_far(self) -> str:
+        return "".join(line for _, line in list(self._stderr))
 
     def finish(self) -> Finished:
         """Waits for the end of the job.

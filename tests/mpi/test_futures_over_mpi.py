@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from launching import Finished, checks_in
+from launching import Finished, checks_in, tuned
 
 Run = Callable[..., Finished]
 
@@ -17,10 +17,9 @@ def test_verb(look: Callable[[str, int, str], None], ranks: int, check: str) -> 
     look("verbs.py", ranks, check)
 
 
-@pytest.mark.parametrize("check", checks_in("verbs.py", "parallel_check_"))
-def test_time_limit(look: Callable[[str, int, str], None], check: str) -> None:
-    """Kept where there is another worker, which can do the work meanwhile."""
-    look("verbs.py", 3, check)
+@pytest.mark.parametrize("check", [*checks_in("time_limits.py"), "the end"])
+def test_time_limit(look: Callable[..., None], check: str) -> None:
+    look("time_limits.py", 3, check, env=tuned(patience_deadlines_s=9.0))
 
 
 NEVER_WAITED_FOR = """

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
-from launching import PACKAGE_FOLDER, Finished
+from launching import Finished, tuned
 
-TUNED = Path(__file__).resolve().parents[2] / "benchmarks" / "tuned"
-PATIENT = {
-    "PYTHONPATH": os.pathsep.join([PACKAGE_FOLDER, str(TUNED)]),
-    "SCOOP_MPI_BENCH_TUNING": json.dumps({"patience_polls_s": 5.0}),
-}
-"""What nobody takes is else run by the root after ten milliseconds, which a machine that is
-busy with other things can need to start a process."""
 WORKERS = 4
 TRIES = 5
 
@@ -47,7 +37,9 @@ if __name__ == "__main__":
 
 
 def test_sleeping_workers_take_a_task_at_once(run: Callable[..., Finished]) -> None:
-    finished = run(PROGRAM, ranks=WORKERS + 1, timeout=60, env=PATIENT)
+    # What nobody takes within ten milliseconds is else run by the root, and a busy machine can
+    # need longer to wake a process.
+    finished = run(PROGRAM, ranks=WORKERS + 1, timeout=60, env=tuned(patience_polls_s=5.0))
     assert finished.returncode == 0, finished
     texts = [line for _, line in finished.lines]
     assert texts[0] == f"can ring {[(rank, True) for rank in range(1, WORKERS + 1)]}", finished
