@@ -20,7 +20,6 @@ from .base.errors import (
 from .base.job import BrokerInfo, worker_name
 from .base.log import logger
 from .base.messages import ROOT
-from .process import alone
 
 if TYPE_CHECKING:
     from . import fallbacks, futures, shared, utils  # noqa: F401
@@ -35,7 +34,14 @@ __all__ = [
 _MODULES = ("futures", "shared", "utils", "_types", "fallbacks")
 """Modules that are there without being imported, as SCOOP's are: when first asked for."""
 
-context.on_first_use(alone.start_without_launcher)
+
+def _start_without_launcher() -> Any:
+    from .process import alone  # which needs nearly all modules; a launcher needs few
+
+    return alone.start_without_launcher()
+
+
+context.on_first_use(_start_without_launcher)
 
 IS_ORIGIN: bool
 """Is this the root, the worker that runs the program?"""
