@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,12 @@ def interpreter(monkeypatch):
         # Set once so that the old state (or absence) comes back at the end.
         monkeypatch.setitem(sys.modules, name, sys.modules.get(name, sys))
     return sys
+
+
+@pytest.fixture
+def naps(monkeypatch):
+    """Seconds of every sleep; 0.0: yielded."""
+    slept = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(os, "sched_yield", lambda: slept.append(0.0))
+    return slept

@@ -91,6 +91,40 @@ def test_every_module_is_in_the_table():
     assert {name_of(path) for path in MODULES} - rooms == set(PLACES)
 
 
+# Those that another file tests, and why.
+TESTED_ELSEWHERE = {
+    "": "test_package",  # what the package exports
+    "__main__": "test_cli",  # it calls cli.main
+    "_types": "test_package",  # names for what others define
+    "fallbacks": "test_package",  # a name for an error
+    "check.direct": "test_check",  # only real ranks can answer, or be silent
+    "check.guard": "test_check",  # the same; test_guard is for that of the benchmarks
+    "check.program": "test_check",  # as check.direct
+    "check.run": "test_check",  # the same
+    "check.wire": "test_check",  # the same
+    "children.scoop": "test_children_of_tasks",  # it is for processes that a task starts
+    "process.rank": "test_bad_input",  # it needs an MPI world
+    "wire.endpoint": "test_memory",  # a protocol
+    "wire.mpi": "test_large_messages",  # it needs an MPI world
+}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_every_module_has_a_file_of_tests(path):
+    name = name_of(path)
+    if path.name == "__init__.py" and name:
+        return  # a room's name, without code
+    tests = TESTED_ELSEWHERE.get(name, f"test_{path.stem}")
+    assert list(Path(__file__).parents[1].rglob(f"{tests}.py")), (
+        f"tests for {name}: a file of its own, or a line in the table")
+
+
+def test_the_table_of_tests_is_true():
+    for name, tests in TESTED_ELSEWHERE.items():
+        assert name in PLACES, f"{name} is no module"
+        assert tests != f"test_{name.rpartition('.')[2]}", f"{name} needs no line"
+
+
 def test_there_are_few_layers():
     assert len({layer for layer, _, _ in PLACES.values()}) <= LAYERS_MAX
 

@@ -6,18 +6,8 @@ import pytest
 
 from scoop_mpi.base.tuning import TUNING
 from scoop_mpi.process import machine
-from scoop_mpi.process.idle import MachineIdler
 from scoop_mpi.process.machine import MACHINE
 from scoop_mpi.wire import doorbell
-
-
-@pytest.fixture
-def naps(monkeypatch):
-    """Seconds of every sleep; 0.0: yielded."""
-    slept = []
-    monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(machine.os, "sched_yield", lambda: slept.append(0.0))
-    return slept
 
 
 def test_a_short_wait_yields(naps):
@@ -54,17 +44,6 @@ class FakeEndpoint:
 
     def has_mail(self):
         return False
-
-
-@pytest.mark.parametrize("all_can_ring", [False, True])
-def test_the_donor_rests_while_the_worker_sleeps(naps, all_can_ring):
-    idler = MachineIdler(FakeEndpoint(all_can_ring))
-    idler.pause(0.0, None)
-    assert idler.busy.is_set()
-    idler.pause(100.0, None)
-    assert not idler.busy.is_set()
-    idler.resume()
-    assert idler.busy.is_set()
 
 
 def test_whom_all_can_wake_sleeps_for_long(naps):
