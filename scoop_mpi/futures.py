@@ -70,7 +70,7 @@ def shutdown(wait: bool = True) -> None:
     """
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def startup(main: Callable[..., R], *args: Any, **kwargs: Any) -> R | None:
     """Calls ``main(*args, **kwargs)`` on the root, for programs of SCOOP up to 0.5.
 

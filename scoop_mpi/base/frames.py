@@ -53,14 +53,14 @@ Scope = FrameType | None
 _marked: dict[CodeType, tuple[Called, bool]] = {}
 
 
-def calls_user_code(what: Called, whole: bool = False) -> Callable[[F], F]:
+def calls_user_code(what: Called, own_code: bool = False) -> Callable[[F], F]:
     """Marks a function; it is called as before.
 
     Args:
-        whole: an exception may strike the function's own code as well: nothing is lost.
+        own_code: an exception may strike the function's own code as well: nothing is lost.
     """
     def mark(func: F) -> F:
-        _marked[func.__code__] = what, whole
+        _marked[func.__code__] = what, own_code
         return func
 
     return mark
@@ -90,11 +90,11 @@ def look_at(frame: FrameType | None) -> Stack:
     while frame is not None:
         code = frame.f_code
         if is_ours(code):
-            what, whole = _marked.get(code, (None, False))
+            what, own_code = _marked.get(code, (None, False))
             if not decided:
                 decided = True
                 stack.in_user_code = stack.in_user_code and what is not None
-                stack.bare = frame is innermost and not whole
+                stack.bare = frame is innermost and not own_code
             if what is Called.PROGRAM:
                 stack.scopes.append(PROGRAM)
             elif what is Called.TASK or what is Called.CALLBACK:

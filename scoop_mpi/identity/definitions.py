@@ -238,7 +238,7 @@ class Definitions:
                 believed.add(one)
         return news
 
-    def is_lacking(self, rank: int, keys: Iterable[bytes]) -> None:
+    def note_lacking(self, rank: int, keys: Iterable[bytes]) -> None:
         """Notes that ``rank`` lacks these: they are sent to it when it next needs them."""
         if (believed := self._known_at.get(rank)) is not None:
             with self._lock:

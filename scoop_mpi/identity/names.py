@@ -62,7 +62,7 @@ class Reference(NamedTuple):
     """Where every rank finds an object.
 
     ``is_noted``: its name was noted, so every rank has it. ``is_late``: its module was noted
-    without it, so other ranks may have nothing of that name, or another object. ``plain``:
+    without it, so other ranks may have nothing of that name, or another object. ``is_plain``:
     pickle finds it by itself.
     """
 
@@ -70,7 +70,7 @@ class Reference(NamedTuple):
     path: str
     is_noted: bool
     is_late: bool
-    plain: bool
+    is_plain: bool
 
 
 class Names:

@@ -72,7 +72,7 @@ def reduce_lru_cache(obj: Any) -> tuple[Any, ...]:
 
 def make_lru_cache(maxsize: int | None, typed: bool) -> Any:
     """An empty cache without its function."""
-    return functools.lru_cache(maxsize, typed)(_Filled())
+    return functools.lru_cache(maxsize, typed)(_FilledLater())
 
 
 def fill_lru_cache(obj: Any, state: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def fill_cached_property(obj: Any, state: tuple[Callable[..., Any], str | None])
     obj.__doc__ = obj.func.__doc__
 
 
-class _Filled:
+class _FilledLater:
     """Stands for a function that is not there yet."""
 
     call: Callable[..., Any]

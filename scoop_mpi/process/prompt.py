@@ -46,12 +46,12 @@ def interact(namespace: dict[str, Any]) -> None:
 class _Console(code.InteractiveConsole):
     """Ctrl-C strikes where its base class expects it: while it reads or runs something."""
 
-    @calls_user_code(Called.PROGRAM, whole=True)
+    @calls_user_code(Called.PROGRAM, own_code=True)
     def raw_input(self, prompt: str = "") -> str:
         """See the base class."""
         return super().raw_input(prompt)
 
-    @calls_user_code(Called.PROGRAM, whole=True)
+    @calls_user_code(Called.PROGRAM, own_code=True)
     def runcode(self, code: CodeType) -> None:
         """See the base class."""
         super().runcode(code)

@@ -62,7 +62,7 @@ class Failed(NamedTuple):
     error: BaseException
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def _read(inputs: Iterable[Any]) -> list[Any]:
     return list(inputs)
 
@@ -98,7 +98,7 @@ class MapCall:
         self.state = MapState.OPEN
         self.dropped: deque[MapCall] = deque()
         """Where it is put when it is abandoned or forgotten."""
-        self.whole = False
+        self.all_definitions = False
         """Send its chunks with all definitions: somebody lacked one."""
         self.misses: dict[int, int] = {}
         """How often the chunk that starts there was sent and could not be loaded."""

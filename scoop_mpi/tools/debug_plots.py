@@ -108,12 +108,15 @@ def draw(statistics: Statistics, output: Path) -> list[Path]:
         ) from None
     pictures = {"timeline": _timeline, "queue": _queue, "durations": _durations}
     files: list[Path] = []
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LaunchError(f"cannot write {output}: {error.strerror}") from None
     for name, picture in pictures.items():
         figure = Figure(figsize=(11, 6), layout="constrained")
         picture(figure.subplots(), statistics)
         files.append(output / f"{name}.png")
         try:
-            output.mkdir(parents=True, exist_ok=True)
             figure.savefig(files[-1], dpi=120)
         except OSError as error:
             raise LaunchError(f"cannot write {files[-1]}: {error.strerror}") from None

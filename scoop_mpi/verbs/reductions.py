@@ -97,7 +97,7 @@ def _checked_pair(
     return scheduler.guarded(map_func), scheduler.guarded(reduction)
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[Any, ...]]]:
     """The argument tuples, in blocks that are small enough to balance the load."""
     if not iterables:
@@ -109,20 +109,20 @@ def _blocks(verb: str, iterables: tuple[Iterable[Any], ...]) -> list[list[tuple[
     return [items[at:at + size] for at in range(0, len(items), size)]
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def mapReduce_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> T:
     return functools.reduce(reduction, itertools.starmap(map_func, block))
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def mapScan_block(
     map_func: Callable[..., T], reduction: Callable[[T, T], T], block: list[tuple[Any, ...]]
 ) -> list[T]:
     return list(itertools.accumulate(itertools.starmap(map_func, block), reduction))
 
 
-@calls_user_code(Called.FOR_CALLER, whole=True)
+@calls_user_code(Called.FOR_CALLER, own_code=True)
 def mapScan_carry(reduction: Callable[[T, T], T], carry: T, scan: list[T]) -> list[T]:
     return [reduction(carry, value) for value in scan]

@@ -50,12 +50,12 @@ class ValuePickler(cloudpickle.Pickler):  # type: ignore[misc]
         return super().reducer_override(obj)
 
     def _reduce_named(self, obj: Any) -> Any:
-        if id(obj) in self._inside or not self._is_apart(obj):
+        if id(obj) in self._inside or not self._travels_by_itself(obj):
             return self._by_value(obj)
         reduced = self._codec.reduce(obj, self._found, self._inside)
         return super().reducer_override(obj) if reduced is NotImplemented else reduced
 
-    def _is_apart(self, obj: Any) -> bool:
+    def _travels_by_itself(self, obj: Any) -> bool:
         """False for a function that is pickled as part of the definition that contains it."""
         return (
             not self._inside or is_class(obj)

@@ -108,7 +108,7 @@ class Codec:
         Returns:
             True if that is news. For definitions it always is.
         """
-        self.definitions.is_lacking(rank, lacking.keys)
+        self.definitions.note_lacking(rank, lacking.keys)
         is_news = bool(lacking.name) and self.names.send_by_value(lacking.module, lacking.name)
         return bool(lacking.keys) or is_news
 
@@ -116,7 +116,7 @@ class Codec:
         """How a function or class is pickled: by reference, or as a definition."""
         reference = self.names.reference(obj)
         if reference is not None:
-            if reference.plain:
+            if reference.is_plain:
                 return NotImplemented
             place = reference.module, reference.path
             if reference.is_noted:

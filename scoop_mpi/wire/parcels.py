@@ -38,12 +38,12 @@ class Parcels:
 
     def pack_tasks(
         self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
-        whole: bool = False, first_thread: bool = True,
+        all_definitions: bool = False, first_thread: bool = True,
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
         """Returns the message (None if nothing is left to send) and what cannot be sent.
 
         Args:
-            whole: send all definitions, as ``dest`` or another rank has lacked one.
+            all_definitions: send all definitions, as ``dest`` or another rank has lacked one.
             first_thread: True on the thread that runs tasks. On the other one, this returns
                 neither if the first may get another result (:func:`_is_final`).
         """
@@ -68,7 +68,8 @@ class Parcels:
                 return None, []
         ids = tuple(task.number for task in tasks)
         assert payload is not None
-        message = Tasks(owner, ids, estimate_s, payload, *self._share(found, dest, whole))
+        definitions = self._definitions_for(found, dest, all_definitions)
+        message = Tasks(owner, ids, estimate_s, payload, *definitions)
         return message, failed
 
     def unpack_tasks(self, message: Tasks) -> list[ForeignTask[Any]] | RejectedTasks:
@@ -83,13 +84,13 @@ class Parcels:
         return RejectedTasks(message.ids, *self._why_rejected(message, why))
 
     def pack_chunk(
-        self, chunk: Chunk, dest: int, whole: bool = False, first_thread: bool = True
+        self, chunk: Chunk, dest: int, all_definitions: bool = False, first_thread: bool = True
     ) -> tuple[Items | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
         With an error, the arguments are those before the one that does not pickle. With
         neither error nor message, they are all.
-        ``whole``, ``first_thread``: as in :meth:`pack_tasks`.
+        ``all_definitions``, ``first_thread``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
         found: Found = {}
@@ -112,7 +113,7 @@ class Parcels:
             return None, [], call_not_picklable(chunk.func, together)
         message = Items(
             chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred, chunk.estimate_s,
-            function, payload, *self._share(found, dest, whole),
+            function, payload, *self._definitions_for(found, dest, all_definitions),
         )
         return message, args, None
 
@@ -128,14 +129,14 @@ class Parcels:
         return Chunk(message.owner, message.map_id, cast("Callable[..., Any]", func),
                      message.starred, message.start, args, message.estimate_s)
 
-    def _share(
-        self, found: Found, dest: int, whole: bool
+    def _definitions_for(
+        self, found: Found, dest: int, all_definitions: bool
     ) -> tuple[tuple[Definition, ...], tuple[bytes, ...]]:
         """The definitions to send to ``dest``, and the keys of those that it has already."""
         if not found:
             return (), ()
         news = self.codec.definitions.news_for(dest, found)
-        if whole or len(news) == len(found):
+        if all_definitions or len(news) == len(found):
             return tuple(found.values()), ()
         brought = {one.key for one in news}
         return news, tuple(key for key in found if key not in brought)

@@ -38,9 +38,9 @@ class Ledger:
         self.maps: dict[int, MapCall] = {}
         """Own maps of which some outcome is still to come, by id."""
         self.arrived: deque[Outcome] = deque()
-        """Outcomes that have come, and nobody was told of ..."""
+        """Outcomes that have come, and that nobody was told of yet."""
         self.arrived_values: deque[tuple[int, Any]] = deque()
-        """... and, of tasks, plain values: (id, value)."""
+        """The same of tasks that have returned something plain: (id, value)."""
         self.dropped: deque[MapCall] = deque()
         """Maps that nobody wants any more, or whose results nobody does: their own notes."""
         self.story = Story(tuning.events_kept)
@@ -50,7 +50,7 @@ class Ledger:
         self._backlog = backlog
         self._estimates = backlog.estimates
         self._singly = backlog.singly
-        self._whole: set[int] = set()  # tasks to send with all definitions: one was lacking
+        self._lacked: set[int] = set()  # tasks of which a receiver has lacked a definition
 
     # -- maps --------------------------------------------------------------
 
@@ -84,11 +84,11 @@ class Ledger:
         for task in tasks:
             task.state = SENT
             self.sent[task.number] = task
-        if not self._whole:
+        if not self._lacked:
             return False
-        whole = self._whole.intersection(task.number for task in tasks)
-        self._whole -= whole
-        return bool(whole)
+        lacked = self._lacked.intersection(task.number for task in tasks)
+        self._lacked -= lacked
+        return bool(lacked)
 
     def come_home(self, ids: Sequence[int]) -> None:
         """Own tasks that were given away are back, and unstarted."""
@@ -122,7 +122,7 @@ class Ledger:
             self.deliver(TaskOutcome(first, 0.0, None, NotPicklableError(what)))
             return
         if message.lacking.keys:
-            self._whole.update(message.ids)
+            self._lacked.update(message.ids)
         else:
             for id_ in message.ids:
                 misses.setdefault(id_, 0)
@@ -140,7 +140,7 @@ class Ledger:
             call.drop(message.start, message.length)
             self._drop_if_over(call)
             return
-        call.whole |= bool(message.lacking.keys)
+        call.all_definitions |= bool(message.lacking.keys)
         if message.length == 1 and is_try:
             told = self.story.of_item(call.id, message.start, self.story.now)
             what = f"item {message.start} for {name_of(call.func)}; {message.reason} ({told})"

@@ -62,9 +62,9 @@ REST_S = 0.002
 """Seconds in which a program can deal with an exception before a signal raises another one:
 not in its ``except`` block, however fast they come."""
 AGAIN_S = 0.001
-"""Seconds after which a signal that was noted is sent again, at first ..."""
+"""Seconds after which a signal that was noted is sent again the first time."""
 AGAIN_MAX_S = 0.02
-"""... and at most."""
+"""The longest time between two times that it is sent."""
 
 
 class Struck(Protocol):

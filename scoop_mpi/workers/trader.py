@@ -197,9 +197,9 @@ class Trader:
     ) -> Tasks | None:
         first = tasks[0]
         owner = first.owner if isinstance(first, ForeignTask) else self._rank
-        whole = self._ledger.send_out(tasks) if owner == self._rank else False
+        all_definitions = self._ledger.send_out(tasks) if owner == self._rank else False
         message, failed = self._parcels.pack_tasks(
-            tasks, owner, dest, estimate_s, whole, first_thread=not donor)
+            tasks, owner, dest, estimate_s, all_definitions, first_thread=not donor)
         if message is None and not failed:
             self.stays = True
             if owner == self._rank:
@@ -213,9 +213,9 @@ class Trader:
 
     def _pack_chunk(self, chunk: Chunk, dest: int, donor: bool) -> Items | None:
         call = self._ledger.own_map(chunk)
-        whole = call is not None and call.whole
+        all_definitions = call is not None and call.all_definitions
         message, args, error = self._parcels.pack_chunk(
-            chunk, dest, whole, first_thread=not donor)
+            chunk, dest, all_definitions, first_thread=not donor)
         if message is not None:
             if call is not None:
                 call.lend(chunk.start, args)

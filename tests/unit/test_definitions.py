@@ -228,8 +228,8 @@ def test_each_rank_is_told_once(here):
 
 def test_what_is_lacking_is_told_again(here):
     here.news_for(2, found(b"a", b"b"))
-    here.is_lacking(2, [b"a", b"unknown"])
-    here.is_lacking(3, [b"b"])
+    here.note_lacking(2, [b"a", b"unknown"])
+    here.note_lacking(3, [b"b"])
     assert [one.key for one in here.news_for(2, found(b"a", b"b"))] == [b"a"]
 
 
@@ -247,7 +247,7 @@ def test_what_is_believed_stays_bounded():
         key = b"%d" % number
         here.news_for(2, found(key))
         if number % 3:
-            here.is_lacking(2, [key])
+            here.note_lacking(2, [key])
     believed = here._known_at[2]
     assert believed.size == sum(believed.sizes.values()) <= 100
     # One that is larger than that is not believed at all.

@@ -4,6 +4,7 @@ import io
 import os
 import socket
 
+import scoop_mpi
 from scoop_mpi.check import facts
 from scoop_mpi.check.facts import Facts, network_devices, transports_in_use, versions
 
@@ -18,11 +19,16 @@ def test_facts_of_this_process():
 
 
 def test_versions_of_what_is_there_and_what_is_not(monkeypatch):
-    monkeypatch.setattr(facts, "PACKAGES", ("mpi4py", "no-such-package"))
+    def version(name):
+        if name == "numpy":
+            raise facts.metadata.PackageNotFoundError(name)
+        return "1.2"
+
+    monkeypatch.setattr(facts.metadata, "version", version)
     found = versions()
-    assert found["mpi4py"]
-    assert found["no-such-package"] is None
-    assert found["scoop_mpi"]
+    assert found["mpi4py"] == "1.2"
+    assert found["numpy"] is None
+    assert found["scoop_mpi"] == scoop_mpi.__version__
 
 
 def test_a_folder_that_is_not_there_has_no_free_bytes(monkeypatch):

@@ -206,19 +206,19 @@ def test_what_a_module_has_under_another_name(root, worker):
 
 
 def test_what_the_library_has_pickle_finds_by_itself(root):
-    assert root.names.reference(root.library.borrowed).plain
-    assert root.names.reference(root.library.Base).plain
-    assert root.names.reference(print) is None or root.names.reference(print).plain
+    assert root.names.reference(root.library.borrowed).is_plain
+    assert root.names.reference(root.library.Base).is_plain
+    assert root.names.reference(print) is None or root.names.reference(print).is_plain
 
 
 @pytest.mark.parametrize("name", ["Alias", "WithReducer"])
 def test_what_pickle_does_not_find_by_itself(root, name):
     reference = root.names.reference(vars(root.library)[name])
-    assert reference is not None and not reference.plain
+    assert reference is not None and not reference.is_plain
 
 
 def test_nothing_of_the_program_is_plain(root):
-    assert not any(root.names.reference(vars(root.program)[name]).plain for name in NAMED)
+    assert not any(root.names.reference(vars(root.program)[name]).is_plain for name in NAMED)
 
 
 def test_what_has_no_name(root):
@@ -270,7 +270,7 @@ def test_a_name_of_a_library_that_was_given_to_something_else(root):
     root.library.borrowed = lambda: "patched"
     assert root.place(root.library.borrowed) is None
     assert root.place(old) == ("example_library", "borrowed")
-    assert not root.names.reference(old).plain  # pickle would find the new one
+    assert not root.names.reference(old).is_plain  # pickle would find the new one
 
 
 def test_names_that_are_made_by_the_program_later(root):
@@ -306,7 +306,7 @@ def test_before_names_are_noted_they_are_taken_as_they_are(make):
     exec("def plain(n):\n    return -n", vars(rank.program))
     assert rank.place(rank.program.plain) == (PROGRAM, "plain")
     assert rank.place(old) is None
-    assert rank.names.reference(rank.library.Base).plain
+    assert rank.names.reference(rank.library.Base).is_plain
 
 
 def test_names_may_be_noted_when_the_first_is_sent(make):
@@ -324,7 +324,7 @@ def test_a_module_that_is_imported_later(root, worker, monkeypatch):
     monkeypatch.setitem(sys.modules, "example_late", late)
     assert root.place(late.f) == ("example_late", "f")
     reference = root.names.reference(late.C)
-    assert not (reference.is_noted or reference.is_late or reference.plain)
+    assert not (reference.is_noted or reference.is_late or reference.is_plain)
     assert worker.find(("example_late", "C")) is late.C
 
 
@@ -367,7 +367,7 @@ def test_what_a_module_has_made_itself_since(root):
     root.library.create("Late")
     reference = root.names.reference(root.library.Late)
     assert (reference.module, reference.path) == ("example_library", "Late")
-    assert reference.is_late and not reference.plain
+    assert reference.is_late and not reference.is_plain
 
 
 def test_what_was_put_into_a_module_is_not_its_own(root):

@@ -182,7 +182,7 @@ def test_a_missing_definition_is_asked_for(here, there):
     message, _ = here.pack_tasks([task(2, function)], 1, 2, 0.0)
     rejected = there.unpack_tasks(over_the_wire(message))
     assert rejected.lacking.keys == (lost.definitions[0].key,)
-    here.codec.definitions.is_lacking(2, rejected.lacking.keys)
+    here.codec.definitions.note_lacking(2, rejected.lacking.keys)
     again, _ = here.pack_tasks([task(2, function)], 1, 2, 0.0)
     assert again.definitions == lost.definitions
     [received] = there.unpack_tasks(over_the_wire(again))
@@ -209,12 +209,12 @@ def test_all_that_is_lacking_is_named(here, there):
     assert set(rejected.lacking.keys) == {one.key for one in first.definitions}
 
 
-def test_whole_brings_all_definitions(here, there):
+def test_it_can_bring_all_definitions(here, there):
     function = (lambda: 1)
     here.pack_tasks([task(1, function)], 1, 2, 0.0)
-    again, _ = here.pack_tasks([task(1, function)], 1, 2, 0.0, whole=True)
+    again, _ = here.pack_tasks([task(1, function)], 1, 2, 0.0, all_definitions=True)
     assert (len(again.definitions), again.needs) == (1, ())
-    chunked, _, _ = here.pack_chunk(chunk(function, [(), ()]), 2, whole=True)
+    chunked, _, _ = here.pack_chunk(chunk(function, [(), ()]), 2, all_definitions=True)
     assert len(chunked.definitions) == 1
 
 
