@@ -16,11 +16,11 @@ class Sizes:
     def __init__(self, tuning: Tuning, workers: int) -> None:
         self.workers = workers
         self.piece_s = tuning.piece_s
-        """In a piece ..."""
+        """In a piece."""
         self.run_s = tuning.piece_s
-        """... at most in one that is run here ..."""
+        """In a piece that is run here, at most."""
         self.gift_s = max(tuning.piece_s, tuning.gift_cost_s * workers)
-        """... and in a gift, for each of its takers."""
+        """In a gift, for each of its takers."""
         self.least_s = 0.0
         """In a gift even if that is more than its taker's share."""
         self._cost_s = tuning.gift_cost_s
