@@ -53,14 +53,19 @@ class Grant(NamedTuple):
     workers: tuple[int, ...]
 
 
+Envelope = tuple[int, tuple[int, ...], int]
+"""With work: ``giver``, whom the receiver asks when it wants more; ``onward``, workers that
+the receiver gives their shares of this to, before it begins with its own; ``epoch``,
+constants that the receiver must know before it starts (``Variable``)."""
+NO_ENVELOPE: Envelope = (BROKER, (), 0)
+
+
 class Tasks(NamedTuple):
     """Single tasks of one owner, pickled together.
 
     ``payload`` holds a list of (function, args, kwargs), one for each of ``ids``.
-    ``giver``: whom the receiver asks when it wants more. ``onward``: workers that the
-    receiver gives their shares of this to, before it begins with its own.
-    ``epoch``: constants that the receiver must know before it starts them (``Variable``).
-    ``needs``: keys of definitions that the receiver is taken to have.
+    ``needs``: keys of definitions that the receiver is taken to have. The last three are an
+    :data:`Envelope`.
     """
 
     owner: int

@@ -28,13 +28,17 @@ class Sizes:
 
     def learn_cost(self, seconds: float) -> None:
         """Notes how long it took to give a piece away."""
-        tuning = self._tuning
-        seconds = min(seconds, tuning.cost_jump * self._cost_s)
-        self._cost_s += tuning.cost_learning * (seconds - self._cost_s)
-        piece_s = min(tuning.costs_in_a_piece * self._cost_s, tuning.piece_max_s)
-        self.piece_s = max(tuning.piece_s, piece_s)
-        self.gift_s = max(self.piece_s, tuning.costs_in_a_round * self._cost_s * self.workers)
-        self.least_s = (self.gift_s - self.piece_s) * tuning.least_part
+        tuning, known_s = self._tuning, self._cost_s
+        if seconds > tuning.cost_jump * known_s:
+            seconds = tuning.cost_jump * known_s
+        self._cost_s = cost_s = known_s + tuning.cost_learning * (seconds - known_s)
+        piece_s = min(tuning.costs_in_a_piece * cost_s, tuning.piece_max_s)
+        self.piece_s = piece_s = max(tuning.piece_s, piece_s)
+        gift_s = tuning.costs_in_a_round * cost_s * self.workers
+        if gift_s > piece_s:
+            self.gift_s, self.least_s = gift_s, (gift_s - piece_s) * tuning.least_part
+        else:
+            self.gift_s, self.least_s = piece_s, 0.0
 
     def in_a_bundle(self, estimate_s: float, available: int) -> int:
         """Tasks in a gift, for each of its takers; ``estimate_s``: of one; 0.0: not known."""

@@ -89,12 +89,16 @@ class Outcomes:
 
     # -- where the work has run --------------------------------------------
 
-    def pack(self, tasks: list[ForeignTask[Any]], records: list[Record]) -> Results:
+    def pack(
+        self, tasks: list[ForeignTask[Any]], records: list[Record], asks: bool = False,
+        epoch: int = 0,
+    ) -> Results:
         """Makes one message of outcomes of one owner's work.
 
         Args:
             tasks: those that have returned something of a ``PLAIN`` type.
             records: from :meth:`record`, for all else.
+            asks, epoch: see :class:`scoop_mpi.base.messages.Results`.
         """
         found: Found = {}
         for record in records:
@@ -106,7 +110,7 @@ class Outcomes:
             tuple(task.value for task in tasks),
             self._codec.dumps(_by_kind(records), found) if records else b"",
             # Also those that were sent before: an owner cannot reject results to get them.
-            tuple(found.values()),
+            tuple(found.values()), asks, epoch,
         )
 
     def record(self, outcome: Outcome) -> Record:

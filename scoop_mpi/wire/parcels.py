@@ -13,7 +13,8 @@ from typing import Any, cast
 from ..base.context import here
 from ..base.errors import NotPicklableError
 from ..base.messages import (
-    Constant, Definition, Items, Lacking, RejectedItems, RejectedTasks, Tasks,
+    NO_ENVELOPE, Constant, Definition, Envelope, Items, Lacking, RejectedItems, RejectedTasks,
+    Tasks,
 )
 from ..base.usercode import attempt, shown
 from ..identity.definitions import Found
@@ -38,7 +39,7 @@ class Parcels:
 
     def pack_tasks(
         self, tasks: Sequence[Future[Any]], owner: int, dest: int, estimate_s: float,
-        all_definitions: bool = False, first_thread: bool = True,
+        all_definitions: bool = False, first_thread: bool = True, envelope: Envelope = NO_ENVELOPE,
     ) -> tuple[Tasks | None, list[tuple[Future[Any], NotPicklableError]]]:
         """Returns the message (None if nothing is left to send) and what cannot be sent.
 
@@ -68,8 +69,8 @@ class Parcels:
                 return None, []
         ids = tuple(task.number for task in tasks)
         assert payload is not None
-        definitions = self._definitions_for(found, dest, all_definitions)
-        message = Tasks(owner, ids, estimate_s, payload, *definitions)
+        definitions, needs = self._definitions_for(found, dest, all_definitions)
+        message = Tasks(owner, ids, estimate_s, payload, definitions, needs, *envelope)
         return message, failed
 
     def unpack_tasks(self, message: Tasks) -> list[ForeignTask[Any]] | RejectedTasks:
@@ -84,13 +85,14 @@ class Parcels:
         return RejectedTasks(message.ids, *self._why_rejected(message, why))
 
     def pack_chunk(
-        self, chunk: Chunk, dest: int, all_definitions: bool = False, first_thread: bool = True
+        self, chunk: Chunk, dest: int, all_definitions: bool = False, first_thread: bool = True,
+        envelope: Envelope = NO_ENVELOPE,
     ) -> tuple[Items | None, list[Any], NotPicklableError | None]:
         """Returns the message, the chunk's arguments and, if it cannot be sent, why.
 
         With an error, the arguments are those before the one that does not pickle. With
         neither error nor message, they are all.
-        ``all_definitions``, ``first_thread``: as in :meth:`pack_tasks`.
+        ``all_definitions``, ``first_thread``, ``envelope``: as in :meth:`pack_tasks`.
         """
         args = chunk.args()
         found: Found = {}
@@ -111,9 +113,10 @@ class Parcels:
                 return None, args[:bad[0]], bad[1]
             assert together is not None
             return None, [], call_not_picklable(chunk.func, together)
+        definitions, needs = self._definitions_for(found, dest, all_definitions)
         message = Items(
             chunk.owner, chunk.map_id, chunk.start, len(args), chunk.starred, chunk.estimate_s,
-            function, payload, *self._definitions_for(found, dest, all_definitions),
+            function, payload, definitions, needs, *envelope,
         )
         return message, args, None
 

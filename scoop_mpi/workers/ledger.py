@@ -111,7 +111,7 @@ class Ledger:
     def take_back_tasks(self, source: int, message: RejectedTasks) -> None:
         """A receiver could not unpickle own tasks: sends them otherwise, or gives one up."""
         first, misses = message.ids[0], self._singly
-        self.story.note(message, "could not be loaded on", source)
+        self.story.note_tasks(message, "could not be loaded on", source)
         is_try = self._is_try(source, message, misses, first)
         if len(message.ids) == 1 and is_try:
             misses.pop(first)
@@ -131,7 +131,7 @@ class Ledger:
     def take_back_items(self, source: int, message: RejectedItems) -> None:
         """The same of items of an own map."""
         call = self.maps.get(message.map_id)
-        self.story.note(message, "could not be loaded on", source)
+        self.story.note_items(message, "could not be loaded on", source)
         misses = {} if call is None else call.misses
         is_try = self._is_try(source, message, misses, message.start)
         if call is None:
@@ -186,26 +186,27 @@ class Ledger:
         Returns:
             The seconds that all of it has taken on rank ``source``.
         """
-        elapsed_s = message.elapsed_s * len(message.ids)
+        ids, each_s, sent, singly = message.ids, message.elapsed_s, self.sent, self._singly
+        elapsed_s = each_s * len(ids)
         for outcome in outcomes:
-            elapsed_s += outcome.elapsed_s
+            took_s = outcome.elapsed_s
+            elapsed_s += took_s
             if isinstance(outcome, TaskOutcome):
-                task = self.sent[outcome.number]
-                task.ran_on, task.elapsed_s = source, outcome.elapsed_s
-                task.began_at = now - outcome.elapsed_s
-                self._singly.pop(outcome.number, None)
+                task = sent[outcome.number]
+                task.ran_on, task.elapsed_s, task.began_at = source, took_s, now - took_s
+                if singly:
+                    singly.pop(outcome.number, None)
         self.arrived.extend(outcomes)
-        if message.ids:
-            func = self.sent[message.ids[0]].func
-            self._estimates.learn(func, message.elapsed_s)
-            began_at = now - message.elapsed_s
-            for number in message.ids:
-                task = self.sent[number]
-                task.ran_on, task.elapsed_s, task.began_at = source, message.elapsed_s, began_at
-            self.arrived_values.extend(zip(message.ids, message.values))
-            if self._singly:
-                for number in message.ids:
-                    self._singly.pop(number, None)
+        if ids:
+            self._estimates.learn(sent[ids[0]].func, each_s)
+            began_at = now - each_s
+            for number in ids:
+                task = sent[number]
+                task.ran_on, task.elapsed_s, task.began_at = source, each_s, began_at
+            self.arrived_values.extend(zip(ids, message.values))
+            if singly:
+                for number in ids:
+                    singly.pop(number, None)
         return elapsed_s
 
     def settle(self) -> None:

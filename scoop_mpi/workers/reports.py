@@ -67,6 +67,6 @@ class Reports:
             owner, record = self.records.popleft()
             by_owner.setdefault(owner, ([], []))[1].append(record)
         return [
-            (owner, self._outcomes.pack(*of_owner)._replace(asks=owner == asked, epoch=epoch))
-            for owner, of_owner in by_owner.items()
+            (owner, self._outcomes.pack(tasks, records, owner == asked, epoch))
+            for owner, (tasks, records) in by_owner.items()
         ]

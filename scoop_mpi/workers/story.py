@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 from ..base.messages import Items, RejectedItems, RejectedTasks, Tasks
 from ..tasks.future import PENDING, RUNNING, SENT, Future
-
-
-OwnWork = Union[Tasks, Items, RejectedTasks, RejectedItems]
 
 
 class Event(NamedTuple):
@@ -49,13 +46,15 @@ class Story:
         # Plain tuples: an Event costs as much as all else.
         self._events: deque[tuple[float, int | None, Sequence[int], str, int]] = deque(maxlen=kept)
 
-    def note(self, work: OwnWork, what: str, rank: int) -> None:
-        """Something has happened to own tasks, or to items of an own map."""
-        if isinstance(work, (Tasks, RejectedTasks)):
-            self._events.append((self.now, None, work.ids, what, rank))
-        else:
-            numbers = range(work.start, work.start + work.length)
-            self._events.append((self.now, work.map_id, numbers, what, rank))
+    def note_tasks(self, work: Tasks | RejectedTasks, what: str, rank: int) -> None:
+        """Something has happened to own tasks."""
+        self._events.append((self.now, None, work.ids, what, rank))
+
+    def note_items(self, work: Items | RejectedItems, what: str, rank: int) -> None:
+        """The same of items of an own map."""
+        start = work.start
+        numbers = range(start, start + work.length)
+        self._events.append((self.now, work.map_id, numbers, what, rank))
 
     def __iter__(self) -> Iterator[Event]:
         return map(Event._make, list(self._events))

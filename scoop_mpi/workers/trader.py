@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar, Union, cast
 
 from ..base.messages import (
-    BROKER, Items, Offer, RejectedItems, RejectedTasks, Request, Sends, Tasks,
+    BROKER, Envelope, Items, Offer, RejectedItems, RejectedTasks, Request, Sends, Tasks,
 )
 from ..base.tuning import Tuning
 from ..tasks.backlog import Backlog, Gift
@@ -176,30 +176,33 @@ class Trader:
     ) -> bool:
         """Sends ``work`` to the first of ``takers``, who shares it with the others."""
         dest, *onward = takers
+        envelope = giver, tuple(onward), self._constants.newest_epoch
+        message: Work | None
         if isinstance(work, Chunk):
-            message: Work | None = self._pack_chunk(work, dest, donor)
             count, estimate_s = work.stop - work.start, work.estimate_s
+            message = items = self._pack_chunk(work, dest, envelope, donor)
+            if items is not None and items.owner == self._rank:
+                self._story.note_items(items, "given to", dest)
         else:
-            estimate_s = self._estimates.get(work[0].func)
-            message = self._pack_tasks(work, dest, estimate_s, donor)
-            count = len(work)
+            count, estimate_s = len(work), self._estimates.get(work[0].func)
+            message = tasks = self._pack_tasks(work, dest, envelope, estimate_s, donor)
+            if tasks is not None and tasks.owner == self._rank:
+                self._story.note_tasks(tasks, "given to", dest)
         if message is None:
             return False
-        if message.owner == self._rank:
-            self._story.note(message, "given to", dest)
-        sends.append((dest, message._replace(
-            giver=giver, onward=tuple(onward), epoch=self._constants.newest_epoch)))
+        sends.append((dest, message))
         self.small_gift = 0 < estimate_s * count < self._tuning.small_gift_s
         return True
 
     def _pack_tasks(
-        self, tasks: Sequence[Future[Any]], dest: int, estimate_s: float, donor: bool
+        self, tasks: Sequence[Future[Any]], dest: int, envelope: Envelope, estimate_s: float,
+        donor: bool,
     ) -> Tasks | None:
         first = tasks[0]
         owner = first.owner if isinstance(first, ForeignTask) else self._rank
         all_definitions = self._ledger.send_out(tasks) if owner == self._rank else False
         message, failed = self._parcels.pack_tasks(
-            tasks, owner, dest, estimate_s, all_definitions, first_thread=not donor)
+            tasks, owner, dest, estimate_s, all_definitions, not donor, envelope)
         if message is None and not failed:
             self.stays = True
             if owner == self._rank:
@@ -211,11 +214,13 @@ class Trader:
             self.refused.append((owner, TaskOutcome(task.number, 0.0, None, error)))
         return message
 
-    def _pack_chunk(self, chunk: Chunk, dest: int, donor: bool) -> Items | None:
+    def _pack_chunk(
+        self, chunk: Chunk, dest: int, envelope: Envelope, donor: bool
+    ) -> Items | None:
         call = self._ledger.own_map(chunk)
         all_definitions = call is not None and call.all_definitions
         message, args, error = self._parcels.pack_chunk(
-            chunk, dest, all_definitions, first_thread=not donor)
+            chunk, dest, all_definitions, not donor, envelope)
         if message is not None:
             if call is not None:
                 call.lend(chunk.start, args)
@@ -244,7 +249,7 @@ class Trader:
         """
         self._was_fed(message.giver)
         if tasks is None:
-            self._story.note(message, "came back from", source)
+            self._story.note_tasks(message, "came back from", source)
             self._ledger.come_home(message.ids)
             return _refer(message.onward)
         if isinstance(tasks, RejectedTasks):
@@ -263,7 +268,7 @@ class Trader:
         """Items of a map have come; the rest as in :meth:`take_tasks`."""
         self._was_fed(message.giver)
         if chunk is None:
-            self._story.note(message, "came back from", source)
+            self._story.note_items(message, "came back from", source)
             self._ledger.items_come_home(message.map_id, message.start, message.length)
             return _refer(message.onward)
         if isinstance(chunk, RejectedItems):

@@ -37,17 +37,17 @@ def test_a_task_that_is_elsewhere(story):
     task = make_task()
     task.state = SENT
     story.now = 2.0
-    story.note(tasks(4, 5), "given to", 3)
-    story.note(tasks(4), "given to", 2)
-    story.note(items(5, 0, 10), "given to", 2)
+    story.note_tasks(tasks(4, 5), "given to", 3)
+    story.note_tasks(tasks(4), "given to", 2)
+    story.note_items(items(5, 0, 10), "given to", 2)
     assert story.of_task(task, 4.5) == "given to rank 3 2.5 s ago"
 
 
 def test_a_task_that_came_back(story):
     story.now = 2.0
-    story.note(tasks(5), "given to", 3)
+    story.note_tasks(tasks(5), "given to", 3)
     story.now = 3.0
-    story.note(tasks(5), "could not be loaded on", 4)
+    story.note_tasks(tasks(5), "could not be loaded on", 4)
     assert story.of_task(make_task(), 3.0) == (
         "given to rank 3 1 s ago, could not be loaded on rank 4 0 s ago, waits here for its turn")
 
@@ -55,23 +55,23 @@ def test_a_task_that_came_back(story):
 def test_old_events_are_dropped(story):
     task = make_task()
     task.state = SENT
-    story.note(tasks(5), "given to", 3)
+    story.note_tasks(tasks(5), "given to", 3)
     for number in range(10, 13):
-        story.note(tasks(number), "given to", 3)
+        story.note_tasks(tasks(number), "given to", 3)
     assert story.of_task(task, 1.0) == "given away"
     assert len(list(story)) == 3
 
 
 def test_all_events_are_kept():
     story = Story(kept=None)
-    story.note(tasks(5), "given to", 3)
+    story.note_tasks(tasks(5), "given to", 3)
     for number in range(10, 100):
-        story.note(tasks(number), "given to", 3)
+        story.note_tasks(tasks(number), "given to", 3)
     assert len(list(story)) == 91
 
 
 def test_an_item(story):
-    story.note(tasks(15), "given to", 3)
-    story.note(items(7, 10, 10), "given to", 2)
+    story.note_tasks(tasks(15), "given to", 3)
+    story.note_items(items(7, 10, 10), "given to", 2)
     assert story.of_item(7, 15, 1.0) == "given to rank 2 1 s ago"
     assert story.of_item(7, 20, 1.0) == story.of_item(8, 15, 1.0) == "not given away"
