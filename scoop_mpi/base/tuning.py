@@ -3,7 +3,8 @@
 A figure says what it trades for what, and where it is from: *measured*, with the row of
 ``benchmarks`` that shows it, or *guess*. ``make tune`` shows what moving one does: where it
 has a row for a guess, that row stays the same at a quarter of the figure and at four times
-of it. Whoever builds a scheduler or a broker passes a ``Tuning``; nothing is read from anywhere else.
+of it. Whoever builds a scheduler or a broker passes a ``Tuning``; nothing is read from
+anywhere else.
 
 Seconds, unless a name says otherwise. A *gift* is work that is given to another worker, a
 *look* is one round of the network: receive, report, give.
