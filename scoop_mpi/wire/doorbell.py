@@ -106,7 +106,8 @@ class Doorbell:
                 message before that did not ring.
         """
         if self._asleep is None:
-            self._listen(seconds)
+            if not has_mail():
+                self._listen(seconds)
             return
         self._asleep[self._place] = 1
         try:

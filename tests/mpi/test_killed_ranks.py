@@ -11,10 +11,12 @@ from launching import Job
 
 PROGRAM = """
 import os, time
+import scoop_mpi
 from scoop_mpi import futures
 
 def work(x):
-    print(f"task of {{os.getpid()}}")
+    if scoop_mpi.IS_ORIGIN is False:
+        print(f"task of {{os.getpid()}}")
     time.sleep(60)
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """The second thread of a worker: when it looks, how long it naps, what a defect does."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
 
+from scoop_mpi.base import context
 from scoop_mpi.base.tuning import TUNING
 from scoop_mpi.process.donor import Donor
 from scoop_mpi.process.machine import Machine
+from scoop_mpi.workers.visitor import Visits
 
 
 class Machined(Machine):
@@ -16,7 +19,7 @@ class Machined(Machine):
         super().__init__()
         self.naps, self.reported, self.steps = [], [], []
 
-    def run_beside(self, work):
+    def run_beside(self, work, name):
         self.work = work
         return lambda: None
 
@@ -51,7 +54,10 @@ class Watched:
         self.idler = SimpleNamespace(busy=SimpleNamespace(
             wait=lambda: None, set=lambda: None))
         scheduler = SimpleNamespace(
-            exchange=self.exchange, donate=lambda: self.donations.append(len(self.machine.naps)))
+            exchange=self.exchange, donate=lambda: self.donations.append(len(self.machine.naps)),
+            rank=2, workers=2, codec=None, clock=None, tuning=TUNING, visits=Visits(
+                1, (1, 10), lambda: None, threading.Event),
+            backlog=SimpleNamespace(own={}))
         self.machine.donor = Donor(scheduler, self.idler, self.aborted.append, self.machine)
 
     def run(self, *steps):
@@ -71,7 +77,8 @@ class Watched:
 
 @pytest.fixture
 def watched():
-    return Watched()
+    yield Watched()
+    context.install(None)
 
 
 def test_it_looks_only_if_the_first_thread_has_not(watched):
