@@ -74,9 +74,6 @@ class NeverIdle:
     def resume(self) -> None:
         """Nothing to do."""
 
-    def nudge(self) -> None:
-        """Nothing to do."""
-
 
 def noted() -> Codec:
     """As on a rank that has imported the program, and sent each function before."""
@@ -134,9 +131,6 @@ class Pool:
 
     def resume(self) -> None:
         """The other worker's Idler: nothing to do."""
-
-    def nudge(self) -> None:
-        """Nothing to do."""
 
     def deliver(self) -> None:
         """Lets all messages arrive, and those that the broker answers them with."""

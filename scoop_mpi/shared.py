@@ -134,7 +134,7 @@ def _await(scheduler: Scheduler, name: str, deadline: float | None) -> None:
     parked = scheduler.parked()
     constants.expect(name, parked.wake)
     try:
-        scheduler.park(parked, deadline)
+        scheduler.park(parked, deadline, punctual=False)
     finally:
         constants.give_up(name, parked.wake)
 

@@ -151,9 +151,6 @@ class Worker(Rank):
     def resume(self) -> None:
         """The scheduler's Idler: nothing to do."""
 
-    def nudge(self) -> None:
-        """Nothing to do."""
-
     # -- the driver's side -------------------------------------------------
 
     def go(self) -> None:

@@ -14,21 +14,34 @@ from types import FrameType
 from typing import Any, Protocol
 
 from . import forks
-from .errors import MainGuardError
+from .errors import MainGuardError, ThreadError
 from .job import Job, Settings
 
 
 class Scheduler(Protocol):
-    """What is asked of the running scheduler from here.
+    """What is asked of the running scheduler from here, and from rooms below its own.
 
     It is a :class:`scoop_mpi.workers.scheduler.Scheduler`.
     """
 
-    beside: bool
-    """Does the program run on another thread than its tasks?"""
+    rank: int
+    codec: Any
+    clock: Callable[[], float]
 
-    def visitor(self) -> Any:
-        """A desk for the calling thread, which does not run tasks."""
+    def wait_for(self, future: Any, timeout: float | None) -> None:
+        """Returns when ``future`` is done."""
+
+    def poll(self) -> None:
+        """Takes in what has arrived; lets others go on."""
+
+    def claim(self, future: Any) -> bool:
+        """Takes an unstarted task out of the backlog."""
+
+    def creation_time(self, number: int) -> float:
+        """When the own task of that number was created, on the clock."""
+
+    def typical_time(self, func: Callable[..., Any]) -> float:
+        """Seconds that calls of ``func`` take."""
 
     def is_stopping(self) -> bool:
         """Has the broker told this worker to stop?"""
@@ -50,80 +63,61 @@ class Scheduler(Protocol):
 
 
 class _Here(threading.local):
-    scheduler: Any  # a Desk
+    scheduler: Any  # a Scheduler
+    refused = False
+    """Was a verb called on this thread, which may not? (Whoever called it may hide that.)"""
 
 
 here = _Here()
-"""Has this thread's desk at the running scheduler, once it has asked for it. Two look-ups are
-made for every task, so those are spelled out where they are made; all else asks
-:func:`current`."""
+"""Has the running scheduler, on the thread that runs tasks only. Two look-ups are made
+for every task, so those are spelled out where they are made; all else asks :func:`current`."""
 
 _scheduler: Scheduler | None = None
 _importing = False
 _job = Job()
-_start: Callable[[], Scheduler] | None = None
-_of_job = False
-_starting = threading.RLock()
-"""Held while the scheduler is made: two threads may be the first."""
+_start_alone: Callable[[], Scheduler] | None = None
 
 
-def current() -> Any:
-    """This thread's :class:`scoop_mpi.workers.desk.Desk` at the running scheduler.
-
-    Starts a scheduler without peers if there is none.
+def current() -> Scheduler:
+    """The running scheduler; starts one without peers if there is none.
 
     Raises:
+        ThreadError: called from another thread than the one that runs tasks
+            (greenlets cannot be switched across threads).
         MainGuardError: called while a worker imports the program.
     """
     try:
-        return here.scheduler
+        return here.scheduler  # type: ignore[no-any-return]
     except AttributeError:
         pass
-    scheduler = running()
-    if not hasattr(here, "scheduler"):
-        here.scheduler = scheduler.visitor()
-    return here.scheduler
-
-
-def running() -> Any:
-    """The running scheduler, a :class:`scoop_mpi.workers.scheduler.Scheduler`.
-
-    Starts one without peers if there is none. Raises as :func:`current`.
-    """
     if _scheduler is not None:
-        return _scheduler
+        here.refused = True
+        raise ThreadError(
+            "scoop_mpi's futures may be used from one thread only, the one that runs the "
+            "program and its tasks; submit there and pass plain values to other threads"
+        )
     if _importing:
         raise MainGuardError()
-    with _starting:
-        if _scheduler is None:
-            assert _start is not None, "scoop_mpi/__init__ sets it"
-            install(_start())
-        return _scheduler
+    assert _start_alone is not None, "scoop_mpi/__init__ sets it"
+    scheduler = _start_alone()
+    install(scheduler)
+    return scheduler
 
 
 def install(scheduler: Scheduler | None) -> None:
-    """Makes ``scheduler`` the running one; None: none is.
-
-    The calling thread is the one that runs tasks, but for a scheduler whose program runs
-    beside them.
-    """
+    """Makes ``scheduler`` the running one, on the calling thread; None: none is."""
     global _scheduler
     _scheduler = scheduler
-    if scheduler is not None and not scheduler.beside:
+    if scheduler is not None:
         here.scheduler = scheduler
     elif hasattr(here, "scheduler"):
         del here.scheduler
 
 
-def enter(desk: Any) -> None:
-    """The calling thread uses this desk."""
-    here.scheduler = desk
-
-
-def on_first_use(start: Callable[[], Scheduler], of_job: bool = False) -> None:
-    """Sets what makes the scheduler when a verb needs one; ``of_job``: there is a broker."""
-    global _start, _of_job
-    _start, _of_job = start, of_job
+def on_first_use(start_alone: Callable[[], Scheduler]) -> None:
+    """Sets what makes a scheduler without peers when a verb needs one."""
+    global _start_alone
+    _start_alone = start_alone
 
 
 def job() -> Job:
@@ -139,7 +133,7 @@ def set_job(job: Job) -> None:
 
 def is_stopping() -> bool:
     """True when the broker has told this worker to stop."""
-    return (_scheduler is not None or _of_job) and bool(running().is_stopping())
+    return _scheduler is not None and _scheduler.is_stopping()
 
 
 def set_importing(importing: bool) -> None:

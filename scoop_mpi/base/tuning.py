@@ -133,6 +133,19 @@ class Tuning:
     patience_polls_s: float = 0.01
     """Work may wait so long for other workers while a task here only polls. Longer: polls
     return at once; shorter: work that nobody takes is run. Guess."""
+    patience_deadlines_s: float = 1.0
+    """Work that may outlast a wait with a deadline is left to others so long. Longer: waits
+    are punctual for longer; shorter: a pool in which all wait is sooner busy. Guess."""
+    patience_wear: float = 0.25
+    """Part of that patience that remains when nobody has taken any. More: waits are
+    punctual for longer; less: a pool in which all wait is sooner busy. Guess."""
+    unknown_task_s: float = 1.0
+    """A task of an unmeasured function is taken to last so long, near a deadline. Longer:
+    waits are punctual more often; shorter: less work waits for others. Guess."""
+    deadline_margin: int = 100
+    """Near a deadline work is started only if there is time for it so often: calls of one
+    function can differ much. More: waits are punctual more often; fewer: less work waits for
+    others. Guess."""
 
     # -- what is told -------------------------------------------------------
 

@@ -6,7 +6,6 @@ look at these options, and is as fast as without them. All ranks of a job use th
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,15 +15,14 @@ from greenlet import greenlet
 
 from ..base.job import Job, worker_name
 from ..base.tuning import TUNING, Tuning
-from ..tasks.attributes import WorkId, id_of
+from ..tasks.attributes import id_of
 from ..tasks.future import Future
 from ..tasks.mapcall import MapCall
 from ..wire.codec import Codec
 from ..wire.endpoint import Endpoint
-from ..workers.loop import FIRSTS, Idler
+from ..workers.loop import Idler
 from ..workers.scheduler import Scheduler
 from ..workers.switchboard import Parked
-from ..workers.visitor import Visitor
 from .records import Observed, Observer
 from .strict import Strict
 
@@ -36,49 +34,41 @@ class InstrumentedScheduler(Scheduler):
 
     def __init__(
         self, endpoint: Endpoint, codec: Codec, clock: Callable[[], float], idler: Idler,
-        alone: bool = False, tuning: Tuning = TUNING, beside: bool = False,
-        event: Callable[[], threading.Event] = threading.Event,
-        firsts: tuple[int, int] = FIRSTS, *, job: Job,
+        alone: bool = False, tuning: Tuning = TUNING, *, job: Job,
     ) -> None:
         self._strict = job.settings.strict
         self._observes = job.settings.debug or job.settings.profile
         self.observer = Observer(job, self._queue)
         if self._observes:
             tuning = replace(tuning, events_kept=None)
-        super().__init__(endpoint, codec, clock, idler, alone, tuning, beside, event, firsts)
+        super().__init__(endpoint, codec, clock, idler, alone, tuning)
 
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
     ) -> Future[Any]:
         """See :meth:`scoop_mpi.workers.scheduler.Scheduler.submit`."""
-        func = self.wrapped(func, self.newest + 1, self.running, is_map=False)
-        return super().submit(func, args, kwargs)
+        return super().submit(self._wrapped(func, is_map=False), args, kwargs)
 
     def open_map(
         self, func: Callable[..., Any], inputs: Iterable[Any], starred: bool,
         chunksize: int | None, buffersize: int | None,
     ) -> MapCall:
         """See :meth:`scoop_mpi.workers.scheduler.Scheduler.open_map`."""
-        func = self.wrapped(func, self.newest + 1, self.running, is_map=True)
+        func = self._wrapped(func, is_map=True)
         return super().open_map(func, inputs, starred, chunksize, buffersize)
-
-    def visitor(self) -> Visitor:
-        """See :meth:`scoop_mpi.workers.scheduler.Scheduler.visitor`."""
-        visitor = super().visitor()
-        visitor.on_the_spot = False  # what is observed runs on one thread
-        return visitor
 
     def guarded(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """See :meth:`scoop_mpi.workers.scheduler.Scheduler.guarded`."""
         return Strict(func) if self._strict else func
 
     def park(
-        self, parked: Parked, deadline: float | None = None, onward: greenlet | None = None
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True,
+        onward: greenlet | None = None,
     ) -> None:
         """See :meth:`scoop_mpi.workers.scheduler.Scheduler.park`."""
         before = self.observer.parked()
         try:
-            super().park(parked, deadline, onward)
+            super().park(parked, deadline, punctual, onward)
         finally:
             self.observer.resumed(before)
 
@@ -97,15 +87,12 @@ class InstrumentedScheduler(Scheduler):
             self.observer.write(self.ledger.story, self.clock())
         super().close()
 
-    def wrapped(
-        self, func: Callable[..., Any], number: int, parent: WorkId, is_map: bool
-    ) -> Callable[..., Any]:
-        """See :meth:`scoop_mpi.workers.scheduler.Scheduler.wrapped`."""
+    def _wrapped(self, func: Callable[..., Any], is_map: bool) -> Callable[..., Any]:
         func = self.guarded(func)
         if self._observes:
-            me = str(worker_name(self.rank)), number
-            owner, number_there = id_of(parent)
-            func = Observed(func, me, (str(owner), number_there), time.time(), is_map)
+            me = str(worker_name(self.rank)), self.created + 1
+            owner, number = id_of(self.running)
+            func = Observed(func, me, (str(owner), number), time.time(), is_map)
         return func
 
     def _queue(self) -> tuple[int, float]:

@@ -15,9 +15,7 @@ import cProfile
 import itertools
 import os
 import pickle
-import pstats
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -55,7 +53,7 @@ class Observed(Wrapper):
         self.is_map = is_map
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        observer: Observer = context.running().observer
+        observer: Observer = context.current().observer  # type: ignore[attr-defined]
         return observer.call(self, args, kwargs)
 
 
@@ -84,7 +82,6 @@ class Observer:
         self._running: _Running | None = None
         self._profile = cProfile.Profile() if job.settings.profile else None
         self._profiling = False
-        self._program_profile = cProfile.Profile() if job.settings.profile else None
 
     @calls_user_code(Called.FOR_CALLER)
     def call(self, task: Observed, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -118,17 +115,12 @@ class Observer:
         self._switch_profile(profiling)
 
     def program_begins(self) -> None:
-        """On the root: from here on the program runs, on this thread.
-
-        From Python 3.12 on one profile at a time can be made: that of the tasks.
-        """
-        if self._program_profile is not None and sys.version_info < (3, 12):
-            self._program_profile.enable()
+        """On the root: from here on the program runs."""
+        self._switch_profile(True)
 
     def program_ends(self) -> None:
         """On the root: the program has ended; tasks of it may still run."""
-        if self._program_profile is not None:
-            self._program_profile.disable()
+        self._switch_profile(False)
 
     def _switch_profile(self, on: bool) -> None:
         if self._profile is None or on == self._profiling:
@@ -216,10 +208,8 @@ class Observer:
             os.makedirs(folder, exist_ok=True)
             self._switch_profile(True)  # at least one entry: pstats refuses an empty file
             self._switch_profile(False)
-            stats = pstats.Stats(self._profile)
-            if self._program_profile is not None and self._program_profile.getstats():
-                stats.add(self._program_profile)
-            stats.dump_stats(os.path.join(folder, f"{name}.prof"))
+            self._profile.create_stats()
+            self._profile.dump_stats(os.path.join(folder, f"{name}.prof"))
 
 
 def _make_folder(folder: str, ours: str) -> None:

@@ -7,27 +7,30 @@ import contextlib
 import os
 import sys
 import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from ..base import context, forks
-from ..base.errors import TIMED_OUT
+from ..base import context
+from ..base.errors import TIMED_OUT, ForkError
+from ..base.log import logger
 from ..base.messages import BROKER, ROOT, Failure, Message
 from ..base.streams import flush_output
 from ..base.tuning import TUNING, Tuning
 from ..base.uncaught import HERE
 from ..broker.registry import Registry
 from ..identity.names import Names
+from ..tasks.future import CANCELLED, Future
 from ..wire.codec import Codec
 from ..workers.constants import Constants
-from ..workers.loop import FIRSTS
 from ..workers.scheduler import Scheduler
 from ..workers.signals import guard
 from .endings import late_failure, timed_out
-from .machine import MACHINE, report
+from .machine import report
 from .schedulers import make_scheduler
-from .tasks_thread import TasksThread
 from .world import has_rank_above
 
 
@@ -78,131 +81,107 @@ def _end(timeout_s: float) -> None:
     os._exit(TIMED_OUT)
 
 
-class Rest:
+class NoPause:
     """The :class:`scoop_mpi.workers.loop.Idler` of a process without others."""
 
     spin_s = 0.0
 
-    def __init__(self) -> None:
-        self._nudged = MACHINE.event()
-
     def pause(self, waited_s: float, limit_s: float | None) -> None:
-        """Until another thread has made something to do."""
-        self._nudged.wait(limit_s)
-        self._nudged.clear()
+        time.sleep(max(0.0, min(limit_s or 0.0, TUNING.sleep_max_s)))  # a signal may have come
 
     def resume(self) -> None:
         pass
 
     def rouse(self) -> None:
-        self._nudged.set()
-
-    def nudge(self) -> None:
-        self._nudged.set()
-
-
-class Serial:
-    """A process without others: a thread that runs its tasks, and what happens at exit.
-
-    Args:
-        names: what is noted of the program; None: noted when something is first pickled.
-        firsts: see :class:`scoop_mpi.workers.loop.Loop`.
-        constants: those that a forked child inherits.
-    """
-
-    def __init__(
-        self, names: Names | None = None, tuning: Tuning = TUNING,
-        firsts: tuple[int, int] = FIRSTS, constants: Constants | None = None,
-    ) -> None:
-        if names is None:
-            names = Names()
-            names.due = True
-        self._names = names
-        self._tuning = tuning
-        self._firsts = firsts
-        self._constants = constants
-        self.ended_by: BaseException | None = None
-        """What a signal handler of the program has raised after its end."""
-        self._thread = TasksThread(self._make, MACHINE, _end_at_once)
-        self.scheduler = self._thread.scheduler
-        guard.install()
-        atexit.register(self.scheduler.close)
-        atexit.register(self._at_exit)
-        _serving.append(self)
-
-    def _make(self) -> Scheduler:
-        scheduler = make_scheduler(
-            Alone(), Codec(self._names, self._tuning), Rest(), alone=True, tuning=self._tuning,
-            beside=True, firsts=self._firsts)
-        if self._constants is not None:
-            scheduler.inherit(self._constants)
-        return scheduler
-
-    def forget(self) -> None:
-        """What was submitted and never waited for does not run at exit."""
-        atexit.unregister(self._at_exit)
-        _serving.clear()
-
-    def finish(self) -> Failure | None:
-        """Runs it now; returns how that ended if a signal handler of the program has ended it."""
-        self.forget()
-        self._thread.end()
-        try:
-            self._thread.join()
-        except BaseException as error:
-            forks.end_if_forked(error)
-            self.ended_by = error
-            guard.ignore_ctrl_c()
-        return late_failure(self.ended_by)
-
-    def _at_exit(self) -> None:
-        # last_value: an uncaught exception has ended the program.
-        if hasattr(sys, "last_value"):
-            return
-        self.finish()
-        if isinstance(self.ended_by, KeyboardInterrupt):
-            # Python remembers that such code was left by Ctrl-C: when all else is done it ends
-            # the process by SIGINT (for a shell: exit code 130).
-            with contextlib.suppress(KeyboardInterrupt):
-                exec("raise KeyboardInterrupt")
-        elif self.ended_by is not None:
-            raise self.ended_by  # printed
-
-
-_serving: list[Serial] = []
-"""The one of this process, if there is one and its program is not over."""
-
-
-def _end_at_once(exit_code: int) -> None:
-    flush_output()
-    os._exit(exit_code)
+        pass
 
 
 def start_alone(names: Names | None = None, tuning: Tuning = TUNING) -> Scheduler:
-    """A scheduler for this process only; what was submitted still runs at exit."""
-    return Serial(names, tuning).scheduler
+    """A scheduler for this process only; what was submitted still runs at exit.
+
+    Args:
+        names: what is noted of the program; None: noted when something is first pickled.
+    """
+    if names is None:
+        names = Names()
+        names.due = True
+    return _until_exit(make_scheduler(
+        Alone(), Codec(names, tuning), NoPause(), alone=True, tuning=tuning))
+
+
+def _until_exit(scheduler: Scheduler) -> Scheduler:
+    scheduler.expect_errors()
+    guard.install()
+    atexit.register(scheduler.close)
+    atexit.register(_run_leftovers, scheduler, threading.get_ident())
+    return scheduler
 
 
 def forget_leftovers() -> None:
     """What was submitted and never waited for does not run at exit."""
-    for one in list(_serving):
-        one.forget()
+    atexit.unregister(_run_leftovers)
 
 
-def run_leftovers() -> Failure | None:
+def run_leftovers(scheduler: Scheduler) -> Failure | None:
     """Runs it now; returns how that ended if a signal handler of the program has ended it."""
-    return _serving[0].finish() if _serving else None
+    forget_leftovers()
+    scheduler.serve()
+    if scheduler.ended_by is not None:
+        guard.ignore_ctrl_c()
+    return late_failure(scheduler.ended_by)
 
 
-def _inherit(parents: Scheduler) -> Callable[[], Scheduler]:
-    """What makes the scheduler of a forked child; called at the fork, as its parent's goes.
+def _run_leftovers(scheduler: Scheduler, thread: int) -> None:
+    # last_value: an uncaught exception has ended the program.
+    if hasattr(sys, "last_value"):
+        return
+    if thread != threading.get_ident():  # its greenlets can be resumed there only
+        if scheduler.backlog:
+            logger.warning("tasks that another thread has submitted, and not waited for, have not "
+                           "run; submit them in the main thread")
+        return
+    run_leftovers(scheduler)
+    if isinstance(scheduler.ended_by, KeyboardInterrupt):
+        # Python remembers that such code was left by Ctrl-C: when all else is done it ends
+        # the process by SIGINT (for a shell: exit code 130).
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
+    elif scheduler.ended_by is not None:
+        raise scheduler.ended_by  # printed
+
+
+class _ChildScheduler(Scheduler):
+    """Runs what a forked child asks for, serially, in the child.
 
     Its tasks are numbered from its parent's on, so that theirs can be told apart.
     """
-    newest = sorted((parents.newest, parents.visits.newest))
-    firsts = newest[0] + 1, newest[1] + 1
-    constants = parents.constants
-    return lambda: Serial(firsts=firsts, constants=constants).scheduler
+
+    __slots__ = ("_inherited",)
+
+    def __init__(self, inherited: int) -> None:
+        super().__init__(Alone(), Codec(), time.perf_counter, NoPause(), alone=True)
+        self._inherited = self.created = inherited
+
+    def wait_for(self, future: Future[Any], timeout: float | None) -> None:
+        """See :meth:`scoop_mpi.workers.scheduler.Scheduler.wait_for`.
+
+        Raises:
+            ForkError: it is a future of the parent.
+        """
+        if future.number <= self._inherited and future.state is not CANCELLED:
+            raise ForkError()
+        super().wait_for(future, timeout)
+
+
+def _inherit(parents: Scheduler) -> Callable[[], Scheduler]:
+    """What makes the scheduler of a forked child; called at the fork, as its parent's goes."""
+    return partial(_start_in_child, parents.created, parents.constants)
+
+
+def _start_in_child(inherited: int, constants: Constants) -> Scheduler:
+    scheduler = _ChildScheduler(inherited)
+    scheduler.inherit(constants)
+    return _until_exit(scheduler)
 
 
 def _become_child() -> None:

@@ -8,61 +8,13 @@ for long blocks both. Where the two meet, and what protects what, says ``exchang
 
 from __future__ import annotations
 
-import math
 import traceback
 from collections.abc import Callable
-from typing import Any
 
-from ..base import context, forks
-from ..tasks.backlog import Piece
-from ..tasks.chunk import Chunk
-from ..tasks.future import ForeignTask, Future
+from ..base import forks
 from ..workers.scheduler import Scheduler
-from ..workers.visitor import Blocked, Visitor
 from .idle import MachineIdler
 from .machine import MACHINE, Machine
-
-
-class DonorsDesk(Visitor):
-    """For user code on this thread: what is pickled or unpickled, and callbacks.
-
-    The donor thread may be the only one that takes in what comes, so what waits here goes on
-    looking. If it has the exchange's lock, it runs what it waits for: nobody else can.
-    """
-
-    def __init__(self, scheduler: Scheduler, machine: Machine) -> None:
-        super().__init__(scheduler)
-        self._machine = machine
-
-    def wait_for(self, future: Future[Any], timeout: float | None) -> None:
-        """See :meth:`Desk.wait_for`."""
-        if self.exchange.donor_has_lock and self.claim(future):
-            self.run_on_the_spot(future)
-        else:
-            super().wait_for(future, timeout)
-
-    def park(self, parked: Blocked, deadline: float | None = None) -> None:
-        """See :meth:`Desk.park`."""
-        while not parked.woken and (deadline is None or self.clock() < deadline):
-            if self.exchange.donor_has_lock and (work := self.backlog.take()) is not None:
-                self._run(work)  # the thread that runs tasks may wait for the lock
-                continue
-            super().park(parked, min(self.clock() + self.tuning.donor_nap_s,
-                                     math.inf if deadline is None else deadline))
-            self._scheduler.donate()
-
-    def _run(self, work: Piece) -> None:
-        ledger, reports = self.exchange.ledger, self.exchange.reports
-        if not isinstance(work, Chunk):
-            self.run_on_the_spot(work)
-            if isinstance(work, ForeignTask):
-                reports.add_task(work)
-        elif not ledger.drop_unwanted(work):
-            work.run(self.clock)
-            if work.owner == self.rank:
-                ledger.chunk_has_run(work)
-            else:
-                reports.add_chunk(work)
 
 
 class Donor:
@@ -77,11 +29,10 @@ class Donor:
         self._scheduler = scheduler
         self._idler = idler
         self._stopping = False
-        self._join = machine.run_beside(self._run, "scoop_mpi donor")
+        self._join = machine.run_beside(self._run)
 
     def _run(self) -> None:
         """Ends after :meth:`stop`; a defect in here takes the whole job down."""
-        context.enter(DonorsDesk(self._scheduler, self._machine))
         try:
             self._watch()
         except BaseException as error:

@@ -33,11 +33,6 @@ class MachineIdler:
         if not self.busy.is_set():
             self.busy.set()
 
-    def nudge(self) -> None:
-        """See :class:`scoop_mpi.workers.loop.Idler`."""
-        if not self.busy.is_set():
-            self._endpoint.rouse()
-
     def rouse(self) -> None:
         """See :class:`scoop_mpi.workers.loop.Idler`."""
         self._endpoint.rouse()

@@ -12,10 +12,7 @@ The loops get the machine passed in, and simulations have one of their own.
 
 from __future__ import annotations
 
-import contextvars
-import mmap
 import os
-import resource
 import sys
 import threading
 import time
@@ -25,10 +22,6 @@ from ..base.streams import write_error
 from ..base.tuning import TUNING, Tuning
 from ..wire.doorbell import LONGEST_S
 from ..wire.endpoint import ProcessEndpoint
-
-
-STACK_MIN, STACK_MAX = 1 << 20, 256 << 20
-"""Bytes for the stack of a thread. More than it uses costs address space only."""
 
 
 class Machine:
@@ -49,20 +42,12 @@ class Machine:
         """Lets time pass."""
         time.sleep(seconds)
 
-    def run_beside(self, work: Callable[[], None], name: str) -> Callable[[], None]:
-        """Calls ``work`` in another thread; returns what waits for its end.
-
-        It has a copy of the caller's context (``contextvars``).
-        """
+    def run_beside(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``work`` in a second thread; returns what waits for its end."""
         # It must get the GIL within about a millisecond.
         sys.setswitchinterval(0.001)
-        run = contextvars.copy_context().run
-        before = threading.stack_size(_stack_size())
-        try:
-            thread = threading.Thread(target=run, args=(work,), name=name, daemon=True)
-            thread.start()
-        finally:
-            threading.stack_size(before)
+        thread = threading.Thread(target=work, name="scoop_mpi donor", daemon=True)
+        thread.start()
         return thread.join
 
     def report(self, text: str) -> None:
@@ -102,14 +87,6 @@ class Machine:
         """Seconds of a wait that are spent yielding, if ``endpoint`` can be woken."""
         crowded = endpoint is not None and endpoint.crowded
         return 0.0 if crowded else self.tuning.yield_s
-
-
-def _stack_size() -> int:
-    """Bytes for the stack of a thread: as for the main one, which some systems give more."""
-    limit = resource.getrlimit(resource.RLIMIT_STACK)[0]
-    if limit == resource.RLIM_INFINITY or limit > STACK_MAX:
-        return STACK_MAX
-    return max(limit, STACK_MIN) // mmap.PAGESIZE * mmap.PAGESIZE
 
 
 MACHINE = Machine()

@@ -13,7 +13,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
-from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ from .broker_rank import run_broker
 from .library import no_library
 from .machine import report
 from .program import Program
-from .schedulers import run_program
 from .surroundings import fair_threads, hear_interrupts, set_threads
 from .worker_rank import Worker
 from .world import (
@@ -150,7 +148,7 @@ def _run_root(program: Program, worker: Worker) -> Finished | Failure:
         return Finished(INTERRUPTED, drain=False)
     try:
         take_stdin()
-        ending = worker.run_program(program.run_as_main)
+        ending = worker.scheduler.run_program(program.run_as_main)
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
     if ending.text:
@@ -161,7 +159,7 @@ def _run_root(program: Program, worker: Worker) -> Finished | Failure:
 def _join(program: Program, worker: Worker) -> Failure | Left | None:
     leave_stdin()
     try:
-        trouble = program.import_on_worker(worker.rank)
+        trouble = program.import_on_worker(worker.scheduler.rank)
     except LaunchError as error:
         return Failure(f"scoop_mpi: {error}", error.exit_code)
     worker.start()
@@ -174,12 +172,13 @@ def _run_alone(program: Program) -> int:
     take_stdin()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     alone.limit_time(context.job().settings.timeout_s)
-    context.on_first_use(partial(alone.start_alone, program.names))
-    ending = run_program(program.run_as_main, context.running)
+    scheduler = alone.start_alone(program.names)
+    context.install(scheduler)
+    ending = scheduler.run_program(program.run_as_main)
     report(ending.text)
     if ending.failed:
         alone.forget_leftovers()
-    elif (failure := alone.run_leftovers()) is not None:
+    elif (failure := alone.run_leftovers(scheduler)) is not None:
         report(failure.text)
         return failure.exit_code
     return ending.exit_code

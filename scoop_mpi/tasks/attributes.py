@@ -156,7 +156,7 @@ class ScoopAttributes:
             return 0.0
         measured: float | None = getattr(self._me, "elapsed_s", None)
         if measured is None:
-            return float(context.current().typical_time(self._me.func))
+            return context.current().typical_time(self._me.func)
         return measured
 
     @property
@@ -215,4 +215,4 @@ class ScoopAttributes:
         scheduler = context.current()
         if hasattr(self, "owner"):
             return float(getattr(self, "began_at", scheduler.clock()))
-        return float(scheduler.creation_time(self._me.number))
+        return scheduler.creation_time(self._me.number)

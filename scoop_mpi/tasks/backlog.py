@@ -14,7 +14,6 @@ leaves first. ``turns`` says when the oldest one runs first all the same.
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Union
@@ -97,7 +96,7 @@ class Backlog:
 
     def drop_map(self, call: MapCall) -> None:
         """The map is over."""
-        with contextlib.suppress(ValueError):
+        if call in self.maps:
             self.maps.remove(call)
 
     # -- how much there is --------------------------------------------------
@@ -220,6 +219,34 @@ class Backlog:
                 except IndexError:
                     pass
         return None
+
+    def peek_oldest_s(self) -> float:
+        """Seconds that the oldest piece, of whatever kind, may take; 0.0: not known."""
+        task, call = self._to_run.peek(), self._open_map()
+        tasks = [*([] if task is None else [task]), *list(self.foreign)[:1]]
+        seconds = [
+            *(self.estimates.get(one.func) for one in tasks),
+            *(chunk.estimate_s * len(chunk) for chunk in list(self.chunks)[:1]),
+            *([] if call is None else [call.estimate_s]),
+        ]
+        return max(seconds) if seconds and all(seconds) else 0.0
+
+    def peek_estimate_s(self) -> float:
+        """Seconds that the next piece of work may take; 0.0: not known."""
+        if self.own:
+            try:
+                return self.estimates.get(next(reversed(self.own.values())).func)
+            except (RuntimeError, StopIteration):
+                return 0.0
+        call = self._open_map(newest=True)
+        if call is not None:
+            return call.estimate_s
+        try:
+            if self.chunks:
+                return self.chunks[-1].estimate_s * len(self.chunks[-1])
+            return self.estimates.get(self.foreign[-1].func)
+        except IndexError:
+            return 0.0  # given away in between
 
     def give(self, takers: int = 1, without_light: bool = False) -> Gift | None:
         """A piece of work for other workers: a chunk, or tasks of one owner.

@@ -16,7 +16,7 @@ import functools
 from collections.abc import Callable, Hashable
 from types import (
     BuiltinFunctionType, ClassMethodDescriptorType, FunctionType, MethodDescriptorType, MethodType,
-    MethodWrapperType, ModuleType, WrapperDescriptorType,
+    MethodWrapperType, WrapperDescriptorType,
 )
 from typing import Any
 
@@ -79,13 +79,6 @@ def _name_in_c(one: object) -> str:
     """Tells the many objects of one type that C libraries have for functions apart."""
     name = getattr(one, "__name__", "") if not type(one).__flags__ & _HEAP_TYPE else ""
     return name if isinstance(name, str) else ""
-
-
-def holds_nothing(func: Callable[..., Any]) -> bool:
-    """True for functions that refer to nothing but their code and a module."""
-    if type(func) is FunctionType:
-        return func.__closure__ is None and func.__defaults__ is None
-    return type(func) is BuiltinFunctionType and isinstance(func.__self__, ModuleType)
 
 
 class Estimates:

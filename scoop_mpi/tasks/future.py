@@ -9,9 +9,7 @@ life, but its outcome is sent to its owner.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from enum import Enum
 from types import FunctionType
@@ -66,27 +64,11 @@ TRANSITIONS: dict[State, dict[State, str]] = {
 Not looked at while tasks run, of which each step is worth 20 ns: the simulation does it."""
 
 
-_adding = threading.Lock()
-"""Held while somebody is added to those who wait for a future: any thread may wait."""
-
-
-def renew_lock() -> None:
-    """In a forked child: a thread that is not there any more may have held the lock."""
-    global _adding
-    _adding = threading.Lock()
-
-
-forks.renew_in_child(renew_lock)
-
-
 class Waiter(Protocol):
     """Something that wants to know when a future is done."""
 
     def notify(self, future: Future[Any], /) -> None:
-        """Called right after ``future`` is done, by whatever thread it is done on.
-
-        Twice at most: whoever is added while that happens may be called once more.
-        """
+        """Called once, right after ``future`` is done."""
 
 
 def name_of(func: Callable[..., Any]) -> str:
@@ -184,28 +166,6 @@ class Future(ScoopAttributes, Generic[T]):
         finally:
             del self  # as in result()
 
-    def __await__(self) -> Generator[Any, None, T]:
-        """Lets a coroutine wait for the result (``asyncio``); its loop goes on meanwhile.
-
-        Errors: as :meth:`result`.
-        """
-        import asyncio  # which is there already
-
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-
-        def tell() -> None:
-            if not done.done():  # the coroutine may have been cancelled
-                done.set_result(None)
-
-        def call_loop(_: Future[T]) -> None:
-            with contextlib.suppress(RuntimeError):  # it is closed by now
-                loop.call_soon_threadsafe(tell)
-
-        self.add_done_callback(call_loop)
-        yield from done
-        return self.result()
-
     def done(self) -> bool:
         """True if the call finished or was cancelled. Takes in arrived messages."""
         if self.state is FINISHED or self.state is CANCELLED:
@@ -252,7 +212,10 @@ class Future(ScoopAttributes, Generic[T]):
                 and gets a future of that worker.
             inCallbackGroup: told in :attr:`executor` (SCOOP).
         """
-        self.add_waiter(_Callback(fn, inCallbackType, inCallbackGroup))
+        callback = _Callback(fn, inCallbackType, inCallbackGroup)
+        self.add_waiter(callback)
+        if self.state is FINISHED or self.state is CANCELLED:
+            callback.notify(self)
 
     def callback_entries(self) -> list[CallbackEntry]:
         """All callbacks, called or not; see :attr:`callback`."""
@@ -302,29 +265,23 @@ class Future(ScoopAttributes, Generic[T]):
             self._tell_listeners(ran_elsewhere)
 
     def add_waiter(self, waiter: Waiter) -> None:
-        """``waiter`` is notified when the future is done; at once if it is already."""
-        with _adding:
-            if self.listeners is None:
-                self.listeners = [waiter]
-            else:
-                self.listeners.append(waiter)
-        # Whoever finishes it sets the state first, and then looks who is there.
-        if self.state is FINISHED or self.state is CANCELLED:
-            waiter.notify(self)
+        """``waiter`` is notified once, when the future is done (it is not yet)."""
+        if self.listeners is None:
+            self.listeners = [waiter]
+        else:
+            self.listeners.append(waiter)
 
     def remove_waiter(self, waiter: Waiter) -> None:
         """Undoes :meth:`add_waiter`; harmless if it was notified already."""
-        with _adding, contextlib.suppress(ValueError):
-            if self.listeners is not None:
-                self.listeners.remove(waiter)
+        if self.listeners is not None and waiter in self.listeners:
+            self.listeners.remove(waiter)
 
     def _tell_listeners(self, ran_elsewhere: bool = False) -> None:
         if forks.stack:
             forks.end_if_forked(depth=2)  # it was run() that has called the task
-        with _adding:
-            listeners = self.listeners or []
-            callbacks = [one for one in listeners if isinstance(one, _Callback)]
-            self.listeners = list(callbacks) or None
+        listeners = self.listeners or []
+        callbacks = [one for one in listeners if isinstance(one, _Callback)]
+        self.listeners = list(callbacks) or None
         # Those who wait first: a callback may wait for one of them.
         for listener in listeners:
             if not isinstance(listener, _Callback):
@@ -355,7 +312,6 @@ class _Callback:
     def __init__(self, fn: Callable[[Future[Any]], object], type_: str, group: Any) -> None:
         self.entry = CallbackEntry(fn, type_, group)
         self.travels = False
-        self._due = [True]  # until it is called: popped in one step
 
     @calls_user_code(Called.CALLBACK)
     def _call(self, future: Future[Any]) -> None:
@@ -365,10 +321,6 @@ class _Callback:
             del future  # as in _tell_listeners
 
     def notify(self, future: Future[Any]) -> None:
-        try:
-            self._due.pop()
-        except IndexError:
-            return
         _, error = attempt(self._call, future)
         if error is not None:
             logger.error("exception calling callback for %r", future, exc_info=error)

@@ -121,7 +121,6 @@ class MapCall:
         self._stop = len(read)  # first index not read
         self._uncut = Uncut(read)
         self._cutting = threading.Lock()
-        self._living = threading.RLock()  # the garbage collector may abandon it anywhere
         self.lent = Lent()
         """The arguments of chunks that were sent to other workers, until their outcomes are
         in: some may come back."""
@@ -213,16 +212,16 @@ class MapCall:
         if values:
             self.learn(elapsed_s / len(values))
             self._arrive(start, values)
+            self.unfinished -= len(values)
         if error is not None:
             self._arrive(start + len(values), Failed(error))
-            self._fail()
+            if self.state is MapState.OPEN:
+                self._enter(MapState.FAILED)
             self._drop_uncut()
+            self.unfinished -= count - len(values)
         self.lent.take(start, count)
-        with self._cutting:
-            self.unfinished -= count
-        wake = self.on_arrival
-        if wake is not None:
-            wake()
+        if self.on_arrival is not None:
+            self.on_arrival()
 
     def take(self, start: int) -> list[Any]:
         """The values that have come for the items from ``start`` on, which leave.
@@ -249,10 +248,9 @@ class MapCall:
         return values
 
     def drop(self, start: int, count: int) -> None:
-        """Nobody waits for the outcome of those items any more, which have run or will not."""
+        """Nobody wants the outcome of those items, which have run or will not."""
         self.lent.take(start, count)
-        with self._cutting:
-            self.unfinished -= count
+        self.unfinished -= count
 
     def learn(self, seconds_per_item: float) -> None:
         """Moves the estimate half way to a new measurement."""
@@ -301,17 +299,10 @@ class MapCall:
 
     def end_if_over(self) -> bool:
         """True if no outcome is to come any more, nor any input to be read."""
-        if self.unfinished or not self.exhausted:
-            return False
-        with self._living:
-            if self.state is not MapState.OVER:
-                self._enter(MapState.OVER)
-        return True
-
-    def _fail(self) -> None:
-        with self._living:
-            if self.state is MapState.OPEN:
-                self._enter(MapState.FAILED)
+        over = not self.unfinished and self.exhausted
+        if over and self.state is not MapState.OVER:
+            self._enter(MapState.OVER)
+        return over
 
     def _want_nothing(self) -> None:
         if self._may_enter(ABANDONED):

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..base.frames import Called, calls_user_code
 from ..tasks.future import CANCELLED, FINISHED, Future
-from ..workers.desk import Desk, Wait
-from ..workers.scheduler import current
+from ..workers.scheduler import Scheduler, current
+from ..workers.switchboard import Parked
 
 R = TypeVar("R")
 
@@ -47,22 +47,22 @@ def wait(
     if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
         raise ValueError(f"return_when is {return_when!r}; it must be FIRST_COMPLETED, "
                          "FIRST_EXCEPTION or ALL_COMPLETED")
-    desk = current()
+    scheduler = current()
     futures = set(fs)
     if timeout is not None and timeout < 0:
         timeout = None
     if timeout is None and return_when == ALL_COMPLETED:
         for future in futures:
             if not _is_done(future):
-                desk.wait_for(future, None)
+                scheduler.wait_for(future, None)
         try:
             return DoneAndNotDoneFutures(futures, set())
         finally:  # an error's traceback may refer to this frame: make no cycle
             fs = futures = future = None  # type: ignore[assignment]
     if timeout == 0:
-        desk.poll()
-    deadline = deadline_of(desk, timeout)
-    with _Completions(futures) as completions:
+        scheduler.poll()
+    deadline = deadline_of(scheduler, timeout)
+    with _Completions(scheduler, futures) as completions:
         while not completions.suffice(return_when) and completions.wait(deadline):
             pass
     done = {future for future in futures if _is_done(future)}
@@ -83,11 +83,11 @@ def as_completed(
 
     Source: PEP 3148, ``concurrent.futures.as_completed``.
     """
-    desk = current()
-    deadline = deadline_of(desk, timeout)
+    scheduler = current()
+    deadline = deadline_of(scheduler, timeout)
     futures = set(fs)
     total = len(futures)
-    with _Completions(futures) as completions:
+    with _Completions(scheduler, futures) as completions:
         del fs, futures  # refer to no future that was yielded: the caller may drop it
         for number in range(total):
             while not completions.fresh:
@@ -97,76 +97,61 @@ def as_completed(
             yield completions.fresh.popleft()
 
 
-def deadline_of(desk: Desk, timeout: float | None) -> float | None:
-    """The moment, on the worker's clock, at which a timeout from now on has passed."""
-    return None if timeout is None else desk.clock() + timeout
+def deadline_of(scheduler: Scheduler, timeout: float | None) -> float | None:
+    """The moment, on the scheduler's clock, at which a timeout from now on has passed."""
+    return None if timeout is None else scheduler.clock() + timeout
 
 
 class _Completions:
     """Collects futures as they are done: constant work for each, no scan.
 
-    ``fresh``: done futures that were not looked at yet. Those already done come first. Any
-    thread may finish them; the one that waits may be another one each time.
+    ``fresh``: done futures that were not looked at yet. Those already done come first.
     """
 
-    def __init__(self, futures: set[Future[Any]]) -> None:
+    def __init__(self, scheduler: Scheduler, futures: set[Future[Any]]) -> None:
         self.fresh: deque[Future[Any]] = deque(f for f in futures if _is_done(f))
-        # Those that are done by now tell it when they are asked.
-        self._pending = futures.difference(self.fresh)
-        self._wait: Wait | None = None
+        self._scheduler = scheduler
+        self._pending = {future for future in futures if not _is_done(future)}
+        self._parked: Parked | None = None
 
     def __enter__(self) -> _Completions:
-        for future in list(self._pending):
+        for future in self._pending:
             future.add_waiter(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        for future in list(self._pending):
+        for future in self._pending:
             future.remove_waiter(self)
 
     def notify(self, future: Future[Any]) -> None:
         """A future is done (:class:`scoop_mpi.tasks.future.Waiter`)."""
-        try:
-            self._pending.remove(future)
-        except KeyError:
-            return  # noticed by two
+        self._pending.discard(future)
         self.fresh.append(future)
-        wait = self._wait
-        if wait is not None:
-            wait.wake()
+        if self._parked is not None:
+            self._parked.wake()
 
     def wait(self, deadline: float | None) -> bool:
         """Waits for a further future until ``deadline``; False if that had passed before."""
-        desk = current()
-        if deadline is not None and desk.clock() >= deadline:
-            desk.look()
+        if deadline is not None and self._scheduler.clock() >= deadline:
+            self._scheduler.look()
             return False
-        for one in self._pending:
-            desk.check_own(one.number)
-            break
-        wait = self._wait = desk.parked()
-        try:
-            if not self.fresh:
-                desk.park(wait, deadline)
-        finally:
-            self._wait = None
+        self._parked = self._scheduler.parked()
+        self._scheduler.park(self._parked, deadline)
+        self._parked = None
         return True
 
     def story(self) -> str:
         """Where the oldest future that is not done is."""
         first = min(self._pending)
-        return f"{first!r}: {current().story_of(first)}"
+        return f"{first!r}: {self._scheduler.story_of(first)}"
 
     def suffice(self, return_when: str) -> bool:
         """True if ``return_when`` is met; empties ``fresh``."""
-        some = failed = False
-        while self.fresh:
-            some = True
-            failed |= self.fresh.popleft().error is not None
+        fresh, self.fresh = self.fresh, deque()
         return (
             not self._pending
-            or (return_when == FIRST_COMPLETED and some)
-            or (return_when == FIRST_EXCEPTION and failed)
+            or (return_when == FIRST_COMPLETED and bool(fresh))
+            or (return_when == FIRST_EXCEPTION and any(f.error is not None for f in fresh))
         )
 
 

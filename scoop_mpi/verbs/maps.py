@@ -14,8 +14,7 @@ from concurrent.futures import TimeoutError
 from typing import Any, TypeVar, cast
 
 from ..tasks.mapcall import MapCall
-from ..workers.desk import Desk
-from ..workers.scheduler import current
+from ..workers.scheduler import Scheduler, current
 from .completion import deadline_of
 
 R = TypeVar("R")
@@ -50,11 +49,11 @@ def map(
 
     Source: PEP 3148, ``Executor.map``; ``buffersize`` as in Python 3.14.
     """
-    desk = current()
+    scheduler = current()
     func = with_kwargs(func, kwargs)
-    call = _open_map(desk, "map", func, iterables, chunksize, buffersize)
-    chunks = _in_order(call, deadline_of(desk, timeout))
-    return _results(call, chunks)
+    call = _open_map(scheduler, "map", func, iterables, chunksize, buffersize)
+    chunks = _in_order(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(scheduler, call, chunks)
 
 
 def map_as_completed(
@@ -65,11 +64,11 @@ def map_as_completed(
 
     Source: SCOOP's manual.
     """
-    desk = current()
+    scheduler = current()
     func = with_kwargs(func, kwargs)
-    call = _open_map(desk, "map_as_completed", func, iterables, chunksize, buffersize)
-    chunks = _as_they_come(call, deadline_of(desk, timeout))
-    return _results(call, chunks)
+    call = _open_map(scheduler, "map_as_completed", func, iterables, chunksize, buffersize)
+    chunks = _as_they_come(scheduler, call, deadline_of(scheduler, timeout))
+    return _results(scheduler, call, chunks)
 
 
 # -- consuming a map -------------------------------------------------------
@@ -81,7 +80,7 @@ def with_kwargs(func: Callable[..., R], kwargs: dict[str, Any]) -> Callable[...,
 
 
 def _open_map(
-    desk: Desk, verb: str, func: Callable[..., Any],
+    scheduler: Scheduler, verb: str, func: Callable[..., Any],
     iterables: tuple[Iterable[Any], ...], chunksize: int | None, buffersize: int | None,
 ) -> MapCall:
     if not callable(func):
@@ -95,7 +94,7 @@ def _open_map(
             raise ValueError(f"{name} must be at least 1, not {size}")
     starred = len(iterables) > 1
     inputs = zip(*iterables) if starred else iterables[0]
-    return desk.open_map(func, inputs, starred, chunksize, buffersize)
+    return scheduler.open_map(func, inputs, starred, chunksize, buffersize)
 
 
 class MapResults(itertools.chain[R]):
@@ -118,7 +117,7 @@ class MapResults(itertools.chain[R]):
 
 
 def _results(
-    call: MapCall, chunks: Generator[list[R], None, None]
+    scheduler: Scheduler, call: MapCall, chunks: Generator[list[R], None, None]
 ) -> MapResults[R]:
     taken = _one_by_one(chunks) if call.exhausted else _each_by_itself(chunks, call)
     results = cast("MapResults[R]", MapResults.from_iterable(taken))
@@ -148,14 +147,14 @@ def _each_by_itself(
 
 
 def _in_order(
-    call: MapCall, deadline: float | None
+    scheduler: Scheduler, call: MapCall, deadline: float | None
 ) -> Generator[list[Any], None, None]:
     """The results in the order of the inputs, a chunk at a time."""
     try:
         position = 0
         while call.unfinished or position in call.results or not call.exhausted:
             if position not in call.results:
-                _wait_for_results(call, deadline, position)
+                _wait_for_results(scheduler, call, deadline, position)
                 continue
             values = call.take(position)
             position += len(values)
@@ -165,7 +164,7 @@ def _in_order(
 
 
 def _as_they_come(
-    call: MapCall, deadline: float | None
+    scheduler: Scheduler, call: MapCall, deadline: float | None
 ) -> Generator[list[Any], None, None]:
     """The results in the order in which they come, a chunk at a time."""
     try:
@@ -173,23 +172,22 @@ def _as_they_come(
             if call.arrived:
                 yield call.take_next()
             else:
-                _wait_for_results(call, deadline)
+                _wait_for_results(scheduler, call, deadline)
     finally:
         call.abandon()
 
 
-def _wait_for_results(call: MapCall, deadline: float | None, missing: int | None = None) -> None:
+def _wait_for_results(
+    scheduler: Scheduler, call: MapCall, deadline: float | None, missing: int | None = None
+) -> None:
     """``missing``: the index of the item that is waited for; None: any will do."""
-    def is_there() -> bool:
-        return (missing in call.results if missing is not None else bool(call.arrived)) or (
-            call.exhausted and not call.unfinished)
-
-    desk = current()
-    if deadline is None or desk.clock() < deadline:
-        desk.wait_for_map(call, deadline, is_there)
+    if deadline is not None and scheduler.clock() >= deadline:
+        before = len(call.arrived)
+        scheduler.look()
+        if len(call.arrived) == before:
+            missing = call.first_lent() if missing is None else missing
+            where = "" if missing is None else (
+                f"; item {missing}: {scheduler.story_of_item(call, missing)}")
+            raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing{where}")
         return
-    desk.look()
-    if not is_there():
-        at = call.first_lent() if missing is None else missing
-        where = "" if at is None else f"; item {at}: {desk.story_of_item(call, at)}"
-        raise TimeoutError(f"map of {call.func!r}: {call.unfinished} results missing{where}")
+    scheduler.wait_for_map(call, deadline)

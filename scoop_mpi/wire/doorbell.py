@@ -106,8 +106,7 @@ class Doorbell:
                 message before that did not ring.
         """
         if self._asleep is None:
-            if not has_mail():
-                self._listen(seconds)
+            self._listen(seconds)
             return
         self._asleep[self._place] = 1
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
+from ..base.context import here
 from ..base.errors import NotPicklableError
 from ..base.messages import (
     NO_ENVELOPE, Constant, Definition, Envelope, Items, Lacking, RejectedItems, RejectedTasks,
@@ -49,6 +50,7 @@ class Parcels:
         """
         failed: list[tuple[Future[Any], NotPicklableError]] = []
         found: Found = {}
+        here.refused = False
         payload, why = attempt(self.codec.dumps, [_call(task) for task in tasks], found)
         if not first_thread and not _is_final(why):
             return None, []
@@ -63,6 +65,8 @@ class Parcels:
                 return None, failed + [(t, call_not_picklable(t.func, why)) for t in tasks]
             if not tasks:
                 return None, failed
+            if not first_thread and not _is_final(None):
+                return None, []
         ids = tuple(task.number for task in tasks)
         assert payload is not None
         definitions, needs = self._definitions_for(found, dest, all_definitions)
@@ -92,6 +96,7 @@ class Parcels:
         """
         args = chunk.args()
         found: Found = {}
+        here.refused = False
         function, why = attempt(self.codec.dumps, chunk.func, found)
         payload, together = None, None
         if function is not None:
@@ -190,10 +195,10 @@ def _tasks_of(message: Tasks, calls: Any) -> list[ForeignTask[Any]]:
 def _is_final(why: BaseException | None) -> bool:
     """True if the first thread would get the same: a pickle, or pickle's refusal of a type.
 
-    Other errors may be of this thread only: an object may change meanwhile, or belong to
-    one thread.
+    Other errors may be of this thread only: an object may change meanwhile, belong to one
+    thread, or call a verb when it is pickled (the donor thread may not).
     """
-    return why is None or isinstance(why, PICKLES_OWN)
+    return not here.refused and (why is None or isinstance(why, PICKLES_OWN))
 
 
 def _call(task: Future[Any]) -> tuple[Any, ...]:

@@ -18,24 +18,6 @@ LOOKS_KEPT = 4096
 """Looks for which it is remembered how many tasks there were."""
 
 
-class CreationTimes:
-    """When the works of one sequence of numbers were created, to a look at the network."""
-
-    def __init__(self, newest: int, now: float) -> None:
-        self._looks: deque[tuple[int, float]] = deque([(newest, now)], LOOKS_KEPT)
-
-    def look(self, newest: int, now: float) -> None:
-        """``newest``: the number of the last one that was created."""
-        if newest != self._looks[-1][0]:
-            self._looks.append((newest, now))
-
-    def of(self, number: int) -> float | None:
-        """When that one was created: at the next look; None: not looked since."""
-        looks = list(self._looks)
-        at = bisect_left(looks, number, key=itemgetter(0))
-        return looks[at][1] if at < len(looks) else None
-
-
 class Cadence:
     """The rhythm of one worker; ``now``: seconds on the scheduler's clock."""
 
@@ -53,12 +35,18 @@ class Cadence:
         self._gives_from = now
         self._sizes = sizes
         self._tuning = tuning
-        self._polled_since = now
-        self._polled_with = 0
+        self._looks: deque[tuple[int, float]] = deque([(0, now)], LOOKS_KEPT)
 
-    def look(self, now: float, has_work: bool) -> None:
-        """The network is looked at now; ``has_work``: there is some that has not begun."""
+    def look(self, now: float, created: int, has_work: bool) -> None:
+        """The network is looked at now.
+
+        Args:
+            created: tasks and maps that this worker has created so far.
+            has_work: there is some that has not begun.
+        """
         passed_s, self.looked_at = now - self.looked_at, now
+        if created != self._looks[-1][0]:
+            self._looks.append((created, now))
         aim_s = self._tuning.look_every_s
         self.overslept = passed_s > aim_s
         if passed_s > aim_s:
@@ -100,11 +88,8 @@ class Cadence:
         else:
             self.ration_s = tuning.ration_s
 
-    def polls_are_over(self, now: float, created: int) -> bool:
-        """A task polls. Has it done so for long enough, without creating others?
-
-        However far apart the polls are: each may come after a sleep.
-        """
-        if created != self._polled_with:
-            self._polled_since, self._polled_with = now, created
-        return now - self._polled_since > self._tuning.patience_polls_s
+    def creation_time(self, number: int) -> float | None:
+        """When that many tasks had been created: at the next look; None: not looked since."""
+        looks = list(self._looks)
+        at = bisect_left(looks, number, key=itemgetter(0))
+        return looks[at][1] if at < len(looks) else None

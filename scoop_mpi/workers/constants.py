@@ -15,7 +15,6 @@ Two threads call what takes messages in (``arrive``, ``arrive_early``, ``defined
 from __future__ import annotations
 
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +69,6 @@ class Constants:
         """What has arrived and was not announced yet, with its epoch."""
         self._published: dict[str, list[tuple[dict[str, Any], Any]]] = {}
         self._waiting: dict[str, dict[Callable[[], None], None]] = {}
-        self._opening = threading.RLock()
 
     # -- what arrives (two threads) ----------------------------------------
 
@@ -153,36 +151,27 @@ class Constants:
         if held is None:
             return None
         if held.packed is not None:
-            with self._opening:  # all threads get the same object
-                self._open(name, held)
+            constant = held.packed
+            self._codec.learn(constant.definitions)
+            held.value, error = attempt(self._codec.loads, constant.pickled, constant.definitions)
+            if error is not None:
+                raise NotPicklableError(
+                    f"the constant {name}, which could not be rebuilt here: "
+                    f"{type(error).__name__}: {shown(error, str)}"
+                ) from error
+            held.packed = None
         return held.value
 
-    def _open(self, name: str, held: _Held) -> None:
-        constant = held.packed
-        if constant is None:
-            return
-        self._codec.learn(constant.definitions)
-        held.value, error = attempt(self._codec.loads, constant.pickled, constant.definitions)
-        if error is not None:
-            raise NotPicklableError(
-                f"the constant {name}, which could not be rebuilt here: "
-                f"{type(error).__name__}: {shown(error, str)}"
-            ) from error
-        held.packed = None
-
     def expect(self, name: str, wake: Callable[[], None]) -> None:
-        """``wake`` is called when there is a constant of that name; at once if there is."""
+        """``wake`` is called once, when there is a constant of that name."""
         self._waiting.setdefault(name, {})[wake] = None
-        if name in self:
-            wake()
 
     def give_up(self, name: str, wake: Callable[[], None]) -> None:
         """Undoes :meth:`expect`, if ``wake`` was not called yet."""
-        waiting = self._waiting.get(name)
-        if waiting is not None:
-            waiting.pop(wake, None)
-            if not waiting:
-                self._waiting.pop(name, None)
+        waiting = self._waiting.get(name, {})
+        waiting.pop(wake, None)
+        if not waiting:
+            self._waiting.pop(name, None)
 
     # -- announcements (one thread) ----------------------------------------
 
@@ -235,6 +224,6 @@ class Constants:
                 self._published.setdefault(name, []).append((place, value))
 
     def _wake(self) -> None:
-        for name in [name for name in list(self._waiting) if name in self]:
-            for wake in list(self._waiting.pop(name, ())):
+        for name in [name for name in self._waiting if name in self]:
+            for wake in self._waiting.pop(name):
                 wake()

@@ -1,28 +1,22 @@
-"""Where the threads of a worker meet: the lock, the network, what has come.
+"""Where the two threads of a worker meet: the lock, the network, what has come.
 
-The *first* thread runs tasks, and calls :meth:`Exchange.exchange` and :meth:`Exchange.take_in`
-between them. The *donor* thread calls both in its place while it is inside user code. All
-other threads are *visitors* (``visitor``): they create tasks and maps, and wait.
+The *first* thread runs tasks, and calls :meth:`Exchange.exchange` between them. The *donor*
+thread does it in its place while it is inside user code. Only the first thread runs user
+code: what has come waits in the inbox until :meth:`Exchange.take_in`.
 
     what                           is protected by
     ----                           ---------------
     the endpoint, ``trader``       the lock (re-entrant: pickling may run user code, which
                                    may come back here)
-    ``inbox``                      whoever holds the lock puts in, whoever takes in takes out;
-                                   each step is one C call
-    ``ledger.arrived``, ``early``, a lock of their own: the first thread and the donor take in
-    ``trader.refused``             one at a time (re-entrant: callbacks may wait)
-    ``reports``                    the first thread puts in, whoever holds the lock takes out;
-                                   single C calls
+    ``inbox``, ``reports``         the first thread puts in or takes out, whoever holds the
+                                   lock does the other; each step is one C call
     ``backlog``, chunks, maps      what is taken is taken by one C call, or under a lock of
                                    the map's own
     ``constants``                  its lists say which thread calls what
-    ``ledger.sent``                the lock to put in; whoever takes in takes out
-    ``ledger.story``               either thread puts in, any one reads; single C calls
-    ``ledger.dropped``             any thread puts in (the garbage collector runs in each),
-                                   whoever takes in takes out; single C calls
-    who waits for a future         a lock of all futures
-    who is ready                   a lock of the switchboard
+    ``ledger.sent``                the lock to put in; the first thread takes out
+    ``ledger.story``               either thread puts in, the first one reads; single C calls
+    ``ledger.dropped``             any thread puts in (the garbage collector runs in each), the
+                                   first one takes out; single C calls
     definitions (``codec``)        a lock of their own
     all else                       belongs to the first thread
 
@@ -75,11 +69,6 @@ class Exchange:
         """Messages taken in so far."""
         self.lock = threading.RLock()
         """Held for every call of the endpoint while there are two threads."""
-        self._taking = threading.RLock()
-        self.taken_elsewhere = False
-        """Is the donor thread taking in what has come?"""
-        self.donor_has_lock = False
-        """Is the donor thread in :meth:`exchange`?"""
         self.inbox: deque[Arrived] = deque()
         self.early: list[Arrived] = []
         """What came before constants that it relies on."""
@@ -101,7 +90,7 @@ class Exchange:
         self._rank = rank
         self._endpoint = endpoint
         self._codec = codec
-        self.backlog = backlog
+        self._backlog = backlog
         self._cadence = cadence
         self._tuning = tuning
 
@@ -127,22 +116,14 @@ class Exchange:
             if reports.finished or reports.records:
                 self._report(now, terms)
             if self.peers and (trader.wanting or gives and not trader.offered):
-                if release is not None and not self.backlog.more_than(terms.reserved):
+                unopened = self._unopened() if terms.donor and terms.eager else []
+                if unopened and trader.wanting:
+                    self._forward_unopened(unopened)
+                if release is not None and not self._backlog.more_than(terms.reserved):
                     release()
-                for dest, message in trader.feed(now, terms, gives):
+                for dest, message in trader.feed(now, terms, gives, bool(unopened)):
                     self._endpoint.send(dest, message)
             self._endpoint.progress()
-
-    def donate(
-        self, now: float, terms: Terms, release: Callable[[], None] | None
-    ) -> None:
-        """:meth:`exchange`, on the donor thread."""
-        with self.lock:
-            outer, self.donor_has_lock = self.donor_has_lock, True
-            try:
-                self.exchange(now, terms, gives=True, release=release)
-            finally:
-                self.donor_has_lock = outer
 
     def transferring(self) -> bool:
         """True if a large message is on its way, which needs frequent looks."""
@@ -158,13 +139,11 @@ class Exchange:
         """Keeps the other thread from looking, if it can be had; until :meth:`go_on`."""
         # Not for ever: it may wait for something that the calling thread holds.
         self.lock.acquire(timeout=self._tuning.hold_still_s)
-        self._taking.acquire(timeout=self._tuning.hold_still_s)
 
     def go_on(self) -> None:
         """Undoes :meth:`hold_still`."""
-        for lock in self._taking, self.lock:
-            with contextlib.suppress(RuntimeError):  # it was not to be had
-                lock.release()
+        with contextlib.suppress(RuntimeError):  # it was not to be had
+            self.lock.release()
 
     def has_due(self) -> bool:
         """True if :meth:`exchange` or :meth:`take_in` have something to do."""
@@ -208,54 +187,29 @@ class Exchange:
     def _report(self, now: float, terms: Terms) -> None:
         trader = self.trader
         asked = None if terms.donor else trader.asks_with_results()
-        waits = not terms.eager and self.backlog and self.reports.may_wait(now)
+        waits = not terms.eager and self._backlog and self.reports.may_wait(now)
         if waits and asked is None:
             return
         for dest, results in self.reports.take(now, asked, self.constants.newest_epoch):
             trader.asked |= results.asks
             self._endpoint.send(dest, results)
 
-    def take_in(self) -> None:
-        """Deals with what :meth:`exchange` has received. May call callbacks.
+    def _unopened(self) -> list[Arrived]:
+        """Work that has arrived while user code runs, which alone may unpickle it."""
+        return [entry for entry in list(self.inbox) if isinstance(entry[1], (Tasks, Items))]
 
-        Returns at once if the other thread is at it.
-        """
-        if not self._taking.acquire(False):
-            return
-        try:
-            refused, ledger, inbox = self.trader.refused, self.ledger, self.inbox
-            while refused:
-                owner, outcome = refused.popleft()
-                if owner == self._rank:
-                    ledger.deliver(outcome)
-                else:
-                    self.reports.add(owner, outcome)
-            ledger.settle()
-            while inbox:
-                self._handle(*inbox.popleft())
-                ledger.settle()
-        finally:
-            self._taking.release()
-
-    def donor_takes_in(self) -> None:
-        """:meth:`take_in`, on the donor thread."""
-        outer = self.taken_elsewhere
-        # Before it has the lock and after, so that the first thread does not try in vain.
-        self.taken_elsewhere = True
-        try:
-            self.take_in()
-        finally:
-            self.taken_elsewhere = outer
-
-    def is_taking_in(self) -> bool:
-        """True if something has come that may still have effects."""
-        return self.taken_elsewhere or self.has_mail()
-
-    def has_mail(self) -> bool:
-        """True if there is something for :meth:`take_in`, and the donor is not at it."""
-        ledger = self.ledger
-        return bool(self.inbox or ledger.arrived or ledger.arrived_values or ledger.dropped
-                    or self.trader.refused) and not self.taken_elsewhere
+    def _forward_unopened(self, unopened: list[Arrived]) -> None:
+        """It was asked for by a task that was taken for a short one."""
+        while unopened and self.trader.wanting:
+            entry = unopened.pop(0)
+            try:
+                self.inbox.remove(entry)
+            except ValueError:
+                continue  # taken in meanwhile
+            work = entry[1]
+            assert isinstance(work, (Tasks, Items))
+            for dest, message in self.trader.forward_unopened(work):
+                self._endpoint.send(dest, message)
 
     # -- called by the first thread ----------------------------------------
 
@@ -279,8 +233,33 @@ class Exchange:
         """True if some of this rank's work is unstarted, elsewhere, or not yet reported."""
         # Under the lock: else the donor may hold a task that is neither here nor sent.
         with self.lock:
-            return bool(self.backlog or self.has_mail() or self.taken_elsewhere
-                        or self.reports or self.early or self.ledger.is_open())
+            return bool(self._backlog or self.has_mail() or self.reports or self.early
+                        or self.ledger.is_open())
+
+    def has_mail(self) -> bool:
+        """True if there is something for :meth:`take_in`."""
+        ledger = self.ledger
+        return bool(self.inbox or ledger.arrived or ledger.arrived_values or ledger.dropped
+                    or self.trader.refused)
+
+    def take_in(self) -> None:
+        """Deals with what :meth:`exchange` has received. May call callbacks."""
+        refused = self.trader.refused
+        while refused:
+            owner, outcome = refused.popleft()
+            if owner == self._rank:
+                self.ledger.deliver(outcome)
+            else:
+                self.reports.add(owner, outcome)
+        self.ledger.settle()
+        while self.inbox:
+            try:
+                arrived = self.inbox.popleft()
+            except IndexError:
+                return  # sent on by the donor thread
+            self._handle(*arrived)
+            del arrived  # callbacks may take long
+            self.ledger.settle()
 
     def _handle(self, source: int, message: Message) -> None:
         match message:

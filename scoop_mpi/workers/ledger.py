@@ -4,9 +4,8 @@
               it comes back unstarted
     a map     is in ``maps`` until the outcomes of all its items are in, or nobody wants them
 
-Two threads give work away (:meth:`Ledger.send_out`), under the exchange's lock, and take in
-what has come (:meth:`Ledger.receive`, :meth:`Ledger.settle`), one at a time. Any thread opens
-maps; the garbage collector takes its notes on each.
+Two threads give work away (:meth:`Ledger.send_out`), under the exchange's lock. All else is
+for the thread that runs tasks, but for the notes that the garbage collector makes it take.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Ledger:
         self._size = size
         self._codec = codec
         self._backlog = backlog
-        self.estimates = backlog.estimates
+        self._estimates = backlog.estimates
         self._singly = backlog.singly
         self._lacked: set[int] = set()  # tasks of which a receiver has lacked a definition
 
@@ -199,7 +198,7 @@ class Ledger:
                     singly.pop(outcome.number, None)
         self.arrived.extend(outcomes)
         if ids:
-            self.estimates.learn(sent[ids[0]].func, each_s)
+            self._estimates.learn(sent[ids[0]].func, each_s)
             began_at = now - each_s
             for number in ids:
                 task = sent[number]
@@ -232,7 +231,7 @@ class Ledger:
         if isinstance(outcome, TaskOutcome):
             task = self.sent.pop(outcome.number)
             if outcome.elapsed_s:
-                self.estimates.learn(task.func, outcome.elapsed_s)
+                self._estimates.learn(task.func, outcome.elapsed_s)
             task.finish(outcome.value, outcome.error)
             return
         if (call := self.maps.get(outcome.map_id)) is not None:

@@ -8,12 +8,12 @@ what is said there that of ``exchange``. What tasks ask for is in ``scheduler``.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from greenlet import greenlet
 
+from ..base.errors import DeadlockError
 from ..base.messages import BROKER, ROOT, Drained
 from ..base.tuning import TUNING, Tuning
 from ..tasks.attributes import WorkId
@@ -23,12 +23,12 @@ from ..tasks.future import ForeignTask, Future
 from ..tasks.sizes import Sizes
 from ..wire.codec import Codec
 from ..wire.endpoint import Endpoint
-from .cadence import Cadence, CreationTimes
+from .cadence import Cadence
 from .exchange import Exchange
+from .patience import Patience
 from .signals import guard
 from .switchboard import Parked, Switchboard
 from .trader import Terms
-from .visitor import MANY, Visits, deadlock
 
 WORKING = Terms()
 """At a look between two tasks."""
@@ -36,10 +36,8 @@ NEXT = Terms(reserved=1)
 """At one before a runner takes a piece."""
 IDLE, IDLE_AGAIN = Terms(reserved=1), Terms(reserved=1, again=True)
 """At one of a worker without work: it begins with what comes; will it look again at once?"""
-POLLING = Terms(eager=True, again=True)
-"""At one for a task that polls: it does not begin with what is there."""
-FIRSTS = 1, MANY
-"""The numbers of the first two tasks or maps: one for the program, one for whoever else."""
+WAITING, POLLING = Terms(eager=True), Terms(eager=True, again=True)
+"""At one of a worker that may not begin with what it has, as a task here waits or polls."""
 
 
 class Idler(Protocol):
@@ -64,9 +62,6 @@ class Idler(Protocol):
     def rouse(self) -> None:
         """Ends a pause that is going on. Called by signal handlers."""
 
-    def nudge(self) -> None:
-        """The same, called by other threads, which have made something to do."""
-
 
 class Loop:
     """That of the worker on the endpoint's rank.
@@ -75,24 +70,19 @@ class Loop:
         clock: monotonic seconds.
         idler: what to do while there is nothing to do.
         alone: there is no broker and no other rank.
-        beside: the program runs on another thread.
-        event: makes a ``threading.Event``.
-        firsts: the first numbers of the program's tasks and maps, and of others.
     """
 
     # With more than 30 attributes in a __dict__, Python 3.11 takes 0.5 µs more for a task.
     __slots__ = (
         "rank", "workers", "clock", "codec", "backlog", "exchange", "board", "running",
-        "running_chunk", "newest", "ended_by", "alone", "_idler", "_ready", "_news", "_own",
-        "_room", "_quick", "_countdown", "_measure", "_leaver", "_cadence", "_sizes",
-        "tuning", "_trader", "_estimates", "ledger", "visits", "_first", "_creations", "_noted",
-        "beside", "ending",
+        "running_chunk", "created", "ended_by", "_alone", "_idler", "_ready", "_news", "_own",
+        "_room", "_quick", "_countdown", "_measure", "_leaver", "_cadence", "_patience",
+        "_sizes", "tuning", "_trader", "_estimates", "ledger",
     )
 
     def __init__(
         self, endpoint: Endpoint, codec: Codec, clock: Callable[[], float],
-        idler: Idler, alone: bool = False, tuning: Tuning = TUNING, beside: bool = False,
-        event: Callable[[], threading.Event] = threading.Event, firsts: tuple[int, int] = FIRSTS,
+        idler: Idler, alone: bool = False, tuning: Tuning = TUNING,
     ) -> None:
         now = clock()
         self.rank = endpoint.rank
@@ -102,25 +92,17 @@ class Loop:
         self.tuning = tuning
         self._sizes = Sizes(tuning, self.workers)
         self._cadence = Cadence(tuning, self._sizes, now)
+        self._patience = Patience(tuning, now)
         self.backlog = Backlog(self._sizes, tuning)
         self.exchange = Exchange(endpoint, codec, self.backlog, self._cadence, tuning)
         self.running: WorkId = None
         """What runs on the thread of tasks."""
         self.running_chunk: Chunk | None = None
-        # The program's tasks have the small numbers, wherever it runs.
-        others, self._first = firsts if beside else reversed(firsts)
-        self.newest = self._first - 1
-        """The number of the last task or map that was created on this thread."""
-        self.visits = Visits(others, firsts, idler.nudge, event)
-        self._noted = self.newest  # at the last look
-        self._creations = CreationTimes(self.newest, now), CreationTimes(others - 1, now)
-        self.beside = beside
-        """Does the program run on another thread?"""
-        self.ending = False
-        """Is the program, which has run on another thread, over?"""
+        self.created = 0
+        """Tasks and maps created so far; the last id given out."""
         self.ended_by: BaseException | None = None
         """What a signal handler of the program has raised after its end."""
-        self.alone = alone
+        self._alone = alone
         self._idler = idler
         self._trader = self.exchange.trader
         self.ledger = self.exchange.ledger
@@ -138,13 +120,13 @@ class Loop:
     # -- waiting -----------------------------------------------------------
 
     def park(
-        self, parked: Parked, deadline: float | None = None, onward: greenlet | None = None
+        self, parked: Parked, deadline: float | None = None, punctual: bool = True,
+        onward: greenlet | None = None,
     ) -> None:
         """Suspends the calling greenlet until it is woken or ``deadline`` has passed.
 
-        What runs here meanwhile may take longer than that.
-
         Args:
+            punctual: start nothing meanwhile that may take longer than the deadline.
             onward: who goes on now; None: a runner.
 
         Raises:
@@ -154,7 +136,7 @@ class Loop:
         self._release_rest()
         self.running_chunk = None
         if deadline is not None:
-            self.board.set_timer(deadline, parked)
+            self.board.set_timer(deadline, parked, punctual)
             self._countdown = 0
         try:
             self.board.wait(parked, onward)
@@ -197,9 +179,7 @@ class Loop:
 
     def program_is_over(self) -> bool:
         """True when the program has run here, and :meth:`serve` does what it has left."""
-        if self.beside:
-            return self.ending
-        return self._leaver is not None and (self.alone or self.rank == ROOT)
+        return self._leaver is not None and (self._alone or self.rank == ROOT)
 
     def rouse(self) -> None:
         """Ends a pause that is going on. Called by signal handlers."""
@@ -216,12 +196,13 @@ class Loop:
         self._countdown -= 1
         if self._countdown < 0 or self._news:
             self.look(NEXT)
-            if self._news:  # the donor thread is taking it in
-                self._idler.pause(0.0, self.tuning.donor_nap_transfer_s)
             return
         board = self.board
         if board.stepping:
             board.piece_begins()
+        if board.timers and not self._may_start(now_begins=True):
+            self._idle()
+            return
         work = self.backlog.take()
         if work is None:
             self._idle()
@@ -278,21 +259,49 @@ class Loop:
         self._countdown = 0
         del chunk  # as in _run_piece
 
+    def _may_start(self, now_begins: bool = False) -> bool:
+        """False if the next piece of work would make a wait overrun its deadline.
+
+        Args:
+            now_begins: if it may, it does.
+        """
+        board, backlog, tuning = self.board, self.backlog, self.tuning
+        if now_begins:
+            board.drop_woken()
+        if not board.timers or not self.exchange.peers:
+            return True
+        now = self.clock()
+        left_s = (board.timers[0][0] - now) / tuning.deadline_margin
+        if backlog.turn:
+            # What is too long loses its turn until the next look.
+            backlog.turn = (backlog.peek_oldest_s() or tuning.unknown_task_s) < left_s
+        may = backlog.turn or (backlog.peek_estimate_s() or tuning.unknown_task_s) < left_s
+        is_over = not may and self._patience.is_over(
+            now, self._trader.gifts, bool(backlog))
+        if now_begins and (may or is_over):
+            self._patience.work_begins(is_over)
+        return may or is_over
+
     def _idle(self) -> None:
         """Returns when there is something to do."""
         began = now = self.clock()
         board, exchange, spin_s = self.board, self.exchange, self._idler.spin_s
         try:
             while True:
-                board.drop_woken()
+                if board.timers or board.alarms:
+                    board.drop_woken()
+                may_start = not board.timers or self._may_start()
                 spins = now - began < spin_s
-                self.look(IDLE_AGAIN if spins else IDLE)
-                if guard.noted and not self.beside:  # else they are for the program's thread
+                self.look((IDLE_AGAIN if spins else IDLE) if may_start else
+                          (POLLING if spins else WAITING))
+                if guard.noted:
                     guard.strike_idle(self)
-                if self._ready or self.backlog or board.has_stepped or self._stuck():
+                if self._ready or (self.backlog and may_start):
+                    break
+                if board.has_stepped or self._stuck():
                     break
                 self._answer_drain()
-                if not self._trader.asked:
+                if may_start and not self._trader.asked:
                     exchange.ask()
                 now = self.clock()
                 if now - began >= spin_s and exchange.has_due():
@@ -309,15 +318,13 @@ class Loop:
         """Without other ranks, nothing can come of waiting: leave, or say so."""
         if self.exchange.peers or self.board.next_deadline() is not None:
             return False
-        if self.exchange.enquiries or self.exchange.is_taking_in():
-            return False
-        if self.beside and not self.ending:
-            self.visits.notice_deadlock(
-                len(self.board.asleep) - 1, lambda: bool(self._ready or self.backlog))
+        if self.exchange.enquiries:
             return False
         if self._leaver is None:
-            raise deadlock(len(self.board.asleep))
-        if not self.alone:
+            raise DeadlockError(
+                f"deadlock: {len(self.board.asleep)} wait(s) left, and no task that could end one"
+            )
+        if not self._alone:
             return False  # the broker says when
         self._leaver.wake()
         return True
@@ -325,28 +332,15 @@ class Loop:
     def _answer_drain(self) -> None:
         turn = self.exchange.drain_turn
         # The one who waits is the main greenlet, in serve().
-        quiet = len(self.board.asleep) == 1 and not self.visits.at_work
-        if turn is not None and quiet and not self.exchange.unfinished():
+        if turn is not None and len(self.board.asleep) == 1 and not self.exchange.unfinished():
             self.exchange.drain_turn = None
             self.exchange.send([(BROKER, Drained(turn, self.created))])
-
-    @property
-    def created(self) -> int:
-        """Tasks and maps that were created here so far, on all threads."""
-        return self.newest - self._first + 1 + self.visits.created
 
     def look(self, terms: Terms = WORKING) -> None:
         """Looks at the network and the clock; sets when to do so again."""
         now = self.clock()
         cadence, backlog, exchange, board = self._cadence, self.backlog, self.exchange, self.board
-        cadence.look(now, bool(backlog))
-        if self.newest != self._noted:
-            self._noted = self.newest
-            self._creations[0].look(self.newest, now)
-        visits = self.visits
-        if visits.newest != visits.noted:
-            visits.noted = visits.newest
-            self._creations[1].look(visits.newest, now)
+        cadence.look(now, self.created, bool(backlog))
         if cadence.overslept:
             self._quick = None
         self._measure = True  # one task between two looks: the clock is not free
@@ -365,7 +359,7 @@ class Loop:
         if exchange.has_mail():
             self._idler.resume()  # user code may run: the donor must be awake
             exchange.take_in()
-        if board.timers:
+        if board.timers or board.alarms:
             board.wake_due(now)
         if exchange.shutdown is not None and self._leaver is not None:
             self._leaver.wake()

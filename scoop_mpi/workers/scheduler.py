@@ -13,20 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import TimeoutError
-from types import FrameType
+from types import BuiltinFunctionType, FrameType, FunctionType, ModuleType
 from typing import Any, TypeVar, cast
 
 from ..base import context
-from ..tasks.attributes import WorkId
-from ..tasks.estimates import holds_nothing
+from ..base.messages import BROKER, Constant, Define, Message
 from ..tasks.future import CANCELLED, FINISHED, Future
 from ..tasks.mapcall import MapCall
 from .constants import Constants
-from .desk import Desk
+from .enquiries import Answer, Question
 from .loop import POLLING, Loop
 from .switchboard import Parked
 from .trader import Terms
-from .visitor import MANY, Visitor
 
 T = TypeVar("T")
 
@@ -35,8 +33,8 @@ DONATING_HEAVY = Terms(donor=True)
 """The same, of what is not sooner run than sent."""
 
 
-class Scheduler(Loop, Desk):
-    """The worker on the endpoint's rank; the :class:`Desk` of the thread that runs tasks."""
+class Scheduler(Loop):
+    """The worker on the endpoint's rank."""
 
     __slots__ = ()
 
@@ -45,8 +43,8 @@ class Scheduler(Loop, Desk):
     def submit(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None
     ) -> Future[Any]:
-        """See :meth:`Desk.submit`."""
-        self.newest = id_ = self.newest + 1
+        """Creates a task; it may start here or elsewhere from now on."""
+        self.created = id_ = self.created + 1
         self._own[id_] = future = Future(id_, func, args, kwargs, self.running)
         self._countdown -= 1
         if self._countdown < 0:
@@ -57,12 +55,12 @@ class Scheduler(Loop, Desk):
         self, func: Callable[..., Any], inputs: Iterable[Any], starred: bool,
         chunksize: int | None, buffersize: int | None,
     ) -> MapCall:
-        """See :meth:`Desk.open_map`."""
-        self.newest += 1
+        """Creates a map call; its items may start here or elsewhere from now on."""
+        self.created += 1
         if not self.backlog:
             self._cadence.work_begins(self.clock())
         call = MapCall(
-            self.newest, self.rank, func, inputs, starred, workers=self.workers,
+            self.created, self.rank, func, inputs, starred, workers=self.workers,
             chunksize=chunksize, buffersize=buffersize, tuning=self.tuning,
         )
         self.ledger.open_map(call)
@@ -70,30 +68,38 @@ class Scheduler(Loop, Desk):
         return call
 
     def guarded(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """See :meth:`Desk.guarded`; here: as it is."""
+        """``func`` as tasks should call it (:mod:`scoop_mpi.observe.strict`); here: as it is."""
         return func
-
-    def wrapped(
-        self, func: Callable[..., Any], number: int, parent: WorkId, is_map: bool
-    ) -> Callable[..., Any]:
-        """``func`` as the task or map of that number calls it; here: as it is."""
-        return func
-
-    def visitor(self) -> Visitor:
-        """The desk of the calling thread, which is not the one that runs tasks."""
-        return Visitor(self)
 
     def creation_time(self, number: int) -> float:
         """When the own task of that number was created: at the next look, on the clock."""
-        # Numbers of the two sequences are far apart.
-        of_this_thread = (number >= MANY) == (self._first >= MANY)
-        created_at = self._creations[not of_this_thread].of(number)
+        created_at = self._cadence.creation_time(number)
         return self.clock() if created_at is None else created_at
+
+    def typical_time(self, func: Callable[..., Any]) -> float:
+        """Seconds that calls of ``func`` take by the newest measurements; 0.0: none."""
+        return self._estimates.get(func)
+
+    def story_of(self, future: Future[Any]) -> str:
+        """Where an own task is and how it came there, in one line."""
+        return self.ledger.story.of_task(future, self.clock())
+
+    def story_of_item(self, call: MapCall, index: int) -> str:
+        """The same of an item of an own map."""
+        return self.ledger.story.of_item(call.id, index, self.clock())
+
+    def claim(self, future: Future[Any]) -> bool:
+        """Takes an unstarted task out of the backlog; False if it is too late."""
+        return self.backlog.claim(future)
 
     # -- waiting -----------------------------------------------------------
 
     def wait_for(self, future: Future[Any], timeout: float | None) -> None:
-        """See :meth:`Desk.wait_for`."""
+        """Returns when ``future`` is done.
+
+        Raises:
+            TimeoutError: it was not within ``timeout`` seconds.
+        """
         if timeout is not None:
             self._wait_until(future, timeout)
             return
@@ -158,8 +164,17 @@ class Scheduler(Loop, Desk):
             self._measure = True
         self._wait(future)
         func = future.func
-        if holds_nothing(func) and self._estimates.is_quick(func):
+        if _holds_nothing(func) and self._estimates.is_quick(func):
             self._quick = func
+
+    def wait_for_map(self, call: MapCall, deadline: float | None) -> None:
+        """Returns when further results of ``call`` have come, or at ``deadline``."""
+        parked = Parked(self._ready)
+        call.on_arrival = parked.wake
+        try:
+            self.park(parked, deadline)
+        finally:
+            call.on_arrival = None
 
     def parked(self) -> Parked:
         """A handle on the calling greenlet, for :meth:`park`."""
@@ -170,9 +185,41 @@ class Scheduler(Loop, Desk):
         self.look()
         return bool(self._ready)
 
+    @property
+    def constants(self) -> Constants:
+        """The shared constants that this worker knows."""
+        return self.exchange.constants
+
     def inherit(self, constants: Constants) -> None:
         """In a forked child: it can read what its parent could."""
         self.exchange.constants.inherit(constants)
+
+    def pack_constant(self, name: str, value: object) -> Constant:
+        """A constant of this rank, ready to be defined.
+
+        Raises:
+            NotPicklableError: ``value`` cannot be pickled.
+        """
+        return self.exchange.parcels.pack_constant(name, value)
+
+    def consult(self, make: Callable[[int], Question]) -> Answer:
+        """Asks the broker about constants; other tasks run until it has answered.
+
+        Args:
+            make: makes the question, given its ticket.
+        """
+        parked = Parked(self._ready)
+        enquiries = self.exchange.enquiries
+        question = enquiries.ask(make, parked.wake)
+        if isinstance(question, Define):
+            self.exchange.constants.define(question.ticket, question.constants)
+        self.tell_broker(question)
+        try:
+            self.park(parked)
+        except BaseException:
+            enquiries.ignore(question.ticket)
+            raise
+        return enquiries.take(question.ticket)
 
     def poll(self) -> None:
         """Takes in what has arrived, lets greenlets go on that are ready, and runs one
@@ -181,7 +228,7 @@ class Scheduler(Loop, Desk):
         (Else a program that polls ``done()`` would wait for ever.)
         """
         self.look(POLLING)
-        nobody_helps = self._cadence.polls_are_over(self.clock(), self.newest)
+        nobody_helps = self._patience.polls_are_over(self.clock(), self.created)
         # Others that poll may have stepped aside for this one, which waits for one of them.
         can_step = self.backlog or self.board.stepping
         if self._ready or not self.exchange.peers or nobody_helps and can_step:
@@ -204,7 +251,7 @@ class Scheduler(Loop, Desk):
         while self.exchange.shutdown is None:
             self._leaver = Parked(self._ready)
             self.park(self._leaver)
-            if self.alone or self.ended_by is not None:
+            if self._alone or self.ended_by is not None:
                 return 0
         return self.exchange.shutdown.exit_code
 
@@ -216,6 +263,14 @@ class Scheduler(Loop, Desk):
             self._idler.pause(self.clock() - began, None)
         return self.exchange.shutdown.exit_code
 
+    def tell_broker(self, message: Message) -> None:
+        """Sends the broker a message."""
+        self.exchange.send([(BROKER, message)])
+
+    def is_stopping(self) -> bool:
+        """True when the broker has told this worker to stop."""
+        return self.exchange.shutdown is not None
+
     def run_program(self, run: Callable[[], T]) -> T:
         """Calls ``run``, which is the user's program."""
         return run()
@@ -224,14 +279,8 @@ class Scheduler(Loop, Desk):
         """Where the main greenlet waits, in which errors of others surface; None: it runs."""
         return self.board.main_frame()
 
-    def end(self) -> None:
-        """The program, which has run on another thread, is over: what it has left still runs."""
-        self.ending = True
-        self.visits.nudge()
-
     def close(self) -> None:
         """The job is over on this rank: nothing of the program is kept alive any more."""
-        self.visits.close()
         self.codec.forget_names()
 
     # -- the other thread, and forked children ------------------------------
@@ -247,14 +296,10 @@ class Scheduler(Loop, Desk):
         unseen_s = tuning.unseen_work_s if self._idler.spin_s else tuning.unseen_work_crowded_s
         is_heavy = now - self._cadence.looked_at >= unseen_s
         leave_it = not is_heavy and chunk is not None and chunk.light
-        terms = DONATING if is_heavy else DONATING_HEAVY
-        release = None if leave_it else self._release_rest
-        exchange = self.exchange
-        exchange.donate(now, terms, release)
-        exchange.donor_takes_in()
-        if exchange.trader.wanting:
-            exchange.donate(now, terms, release)
-        self._idler.nudge()
+        self.exchange.exchange(
+            now, DONATING if is_heavy else DONATING_HEAVY, gives=True,
+            release=None if leave_it else self._release_rest,
+        )
         self._countdown = 0  # a task takes long: tasks are not as short as they were
 
     def validate(self) -> None:
@@ -282,3 +327,10 @@ class Scheduler(Loop, Desk):
 
 current = cast("Callable[[], Scheduler]", context.current)
 """The running scheduler; starts one without peers if there is none. See :mod:`context`."""
+
+
+def _holds_nothing(func: Callable[..., Any]) -> bool:
+    """True for functions that refer to nothing but their code and a module."""
+    if type(func) is FunctionType:
+        return func.__closure__ is None and func.__defaults__ is None
+    return type(func) is BuiltinFunctionType and isinstance(func.__self__, ModuleType)

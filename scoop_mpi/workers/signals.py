@@ -207,16 +207,7 @@ class Guard:
     # -- what the program calls --------------------------------------------
 
     def set_handler(self, signalnum: int, handler: Any) -> Any:
-        """``signal.signal``, for the program.
-
-        Raises:
-            ValueError: called on another thread than the main one, as by a task on the root.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            raise ValueError(
-                "signal only works in main thread of the main interpreter; on the root, and "
-                "without a launcher, the program has that thread, and tasks run on another"
-            )
+        """``signal.signal``, for the program."""
         current = self._getsignal(signalnum)
         before = current if isinstance(current, Guarded) else None
         if not callable(handler):

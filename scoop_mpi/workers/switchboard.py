@@ -21,7 +21,6 @@ Tried and not taken: one greenlet per task (8 µs each, against 1 µs for the re
 from __future__ import annotations
 
 import heapq
-import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -30,22 +29,10 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from ..base import forks
 from ..base.frames import Leaving
 from ..tasks.future import Future
 
 Timer = tuple[float, int, "Parked"]
-_waking = threading.Lock()
-"""Held for the step from asleep to ready: any thread may wake a greenlet."""
-
-
-def renew_lock() -> None:
-    """In a forked child: a thread that is not there any more may have held the lock."""
-    global _waking
-    _waking = threading.Lock()
-
-
-forks.renew_in_child(renew_lock)
 
 
 class Parked:
@@ -63,11 +50,10 @@ class Parked:
         self._ready = ready
 
     def wake(self) -> None:
-        """Makes the greenlet run again soon. Any thread may call this."""
-        with _waking:
-            if not self.woken:
-                self.woken = True
-                self._ready.append(self)
+        """Makes the greenlet run again soon."""
+        if not self.woken:
+            self.woken = True
+            self._ready.append(self)
 
     def notify(self, future: Future[Any]) -> None:
         """A future it waits for is done (:class:`scoop_mpi.tasks.future.Waiter`)."""
@@ -82,7 +68,7 @@ class Switchboard:
         spare_max: runners kept for later; more are let go.
     """
 
-    __slots__ = ("main", "ready", "asleep", "stepping", "timers", "_stepped",
+    __slots__ = ("main", "ready", "asleep", "stepping", "timers", "alarms", "_stepped",
                  "_spare", "_spare_max", "_numbers", "_run_piece", "_hub")
 
     def __init__(self, run_piece: Callable[[], None], spare_max: int) -> None:
@@ -94,7 +80,9 @@ class Switchboard:
         self.stepping: list[Parked] = []
         """Those that wait until one more piece of work has been run, or waits itself."""
         self.timers: list[Timer] = []
-        """Waits with deadlines; some may have ended."""
+        """Waits that are to end punctually, by deadline; some may have ended."""
+        self.alarms: list[Timer] = []
+        """The other waits with deadlines."""
         self._stepped: list[Parked] = []  # their piece has begun
         self._spare: list[greenlet] = []
         self._spare_max = spare_max
@@ -105,9 +93,10 @@ class Switchboard:
 
     # -- waiting -----------------------------------------------------------
 
-    def set_timer(self, deadline: float, parked: Parked) -> None:
+    def set_timer(self, deadline: float, parked: Parked, punctual: bool) -> None:
         """``parked`` is woken at ``deadline``."""
-        heapq.heappush(self.timers, (deadline, next(self._numbers), parked))
+        timers = self.timers if punctual else self.alarms
+        heapq.heappush(timers, (deadline, next(self._numbers), parked))
 
     def wait(self, parked: Parked, onward: greenlet | None = None) -> None:
         """Suspends the calling greenlet until ``parked``, which is its own, is woken.
@@ -125,7 +114,9 @@ class Switchboard:
         except BaseException as error:
             # An error of a runner has surfaced here. What this greenlet waited for must
             # not resume it later, out of another wait.
-            self.end_wait(parked)
+            parked.woken = True
+            if parked in self.ready:
+                self.ready.remove(parked)
             if type(error) is GreenletExit:
                 raise Leaving() from None
             raise
@@ -133,11 +124,10 @@ class Switchboard:
             del self.asleep[parked.greenlet]
 
     def end_wait(self, parked: Parked) -> None:
-        """``parked`` has been resumed, or is about to be, though nothing has woken it."""
-        with _waking:
-            parked.woken = True
-            if parked in self.ready:
-                self.ready.remove(parked)
+        """``parked`` is about to be resumed, though nothing has woken it."""
+        if parked.woken:
+            self.ready.remove(parked)
+        parked.woken = True
 
     def main_frame(self) -> FrameType | None:
         """Where the main greenlet waits; None: it runs."""
@@ -147,17 +137,23 @@ class Switchboard:
 
     def next_deadline(self) -> float | None:
         """The first moment at which a wait is to end; None: no wait has a deadline."""
-        return self.timers[0][0] if self.timers else None
+        if not self.timers:
+            return self.alarms[0][0] if self.alarms else None
+        if not self.alarms:
+            return self.timers[0][0]
+        return min(self.timers[0][0], self.alarms[0][0])
 
     def wake_due(self, now: float) -> None:
         """Wakes those whose deadline has passed."""
-        while self.timers and self.timers[0][0] <= now:
-            heapq.heappop(self.timers)[2].wake()
+        for timers in self.timers, self.alarms:
+            while timers and timers[0][0] <= now:
+                heapq.heappop(timers)[2].wake()
 
     def drop_woken(self) -> None:
         """Forgets the next deadlines as long as nobody waits for them any more."""
-        while self.timers and self.timers[0][2].woken:
-            heapq.heappop(self.timers)
+        for timers in self.timers, self.alarms:
+            while timers and timers[0][2].woken:
+                heapq.heappop(timers)
 
     # -- one more piece of work --------------------------------------------
 
@@ -180,11 +176,7 @@ class Switchboard:
         """The hub: whoever switches here gets a new runner started."""
         self.main.switch()
         while True:
-            runner = greenlet(self._run, parent=self.main)
-            # What the program has set when it was imported (decimal's precision, say).
-            context = self.main.gr_context
-            runner.gr_context = context.copy() if context is not None else None
-            runner.switch()
+            greenlet(self._run, parent=self.main).switch()
 
     def _run(self) -> None:
         """A runner. Ends only to let a ready greenlet continue in its place."""

@@ -12,9 +12,9 @@ The protocol, seen from one worker (``messages`` has the vocabulary):
 At most one REQUEST of a worker is anywhere, and nothing is sent that was not asked
 for (results answer tasks), so what is in flight is bounded by the number of workers.
 
-Two threads call this, one at a time (``exchange``). Work that does not pickle on the donor
-thread, unless pickle itself refuses a type, stays until the first thread has tried it: it
-may have been changed at that moment.
+Two threads call this, one at a time (``exchange``). User code may not call verbs on the
+donor thread: so work that does not pickle there, unless pickle itself refuses a type, stays
+until the first thread has tried it.
 """
 
 from __future__ import annotations
@@ -124,11 +124,12 @@ class Trader:
 
     # -- giving ------------------------------------------------------------
 
-    def feed(self, now: float, terms: Terms, gives: bool) -> Sends:
+    def feed(self, now: float, terms: Terms, gives: bool, has_unopened: bool) -> Sends:
         """Gives work to those who want some, refers them to the broker, offers what is left.
 
         Args:
             gives: else nothing is given or offered.
+            has_unopened: there is work besides that can be given as it has come.
         """
         sends: Sends = []
         without_light = not terms.eager
@@ -145,7 +146,9 @@ class Trader:
             if not self._give(sends, work, takers, self._rank, terms.donor):
                 wanting.extendleft(reversed(takers))
                 gives = not self.stays
-        if gives and not self.offered and backlog.more_than(terms.reserved, without_light):
+        if gives and not self.offered and (
+            backlog.more_than(terms.reserved, without_light) or has_unopened
+        ):
             # Who has little and has asked for more keeps that, unless user code is long.
             little = without_light and self.asked and backlog.low()
             if not little:
@@ -155,6 +158,13 @@ class Trader:
             sends.append((BROKER, Request(tuple(wanting))))
             wanting.clear()
         return sends
+
+    def forward_unopened(self, work: Work) -> Sends:
+        """Sends work on as it has come: user code, which alone may unpickle it, takes long."""
+        self.asked = False
+        # The giver takes it that this rank has them now.
+        self._parcels.learn(work.definitions)
+        return [(self.wanting.popleft(), work)]
 
     def takers_of_a_gift(self, asking: int) -> int:
         """For how many of those who ask each gift is."""
@@ -227,7 +237,7 @@ class Trader:
             self.refused.append((chunk.owner, outcome))
         return None
 
-    # -- receiving ---------------------------------------------------------
+    # -- receiving (the first thread) --------------------------------------
 
     def take_tasks(
         self, source: int, message: Tasks, tasks: list[ForeignTask[Any]] | RejectedTasks | None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from launching import Finished, checks_in
+from launching import Finished, checks_in, tuned
 
 Run = Callable[..., Finished]
 
@@ -19,7 +19,7 @@ def test_verb(look: Callable[[str, int, str], None], ranks: int, check: str) -> 
 
 @pytest.mark.parametrize("check", [*checks_in("time_limits.py"), "the end"])
 def test_time_limit(look: Callable[..., None], check: str) -> None:
-    look("time_limits.py", 3, check)
+    look("time_limits.py", 3, check, env=tuned(patience_deadlines_s=9.0))
 
 
 NEVER_WAITED_FOR = """

@@ -11,12 +11,10 @@ from launching import Job
 
 PROGRAM = """
 import os, time
-import scoop_mpi
 from scoop_mpi import futures
 
 def work(x):
-    if scoop_mpi.IS_ORIGIN is False:
-        print(f"task of {{os.getpid()}}")
+    print(f"task of {{os.getpid()}}")
     time.sleep(60)
 
 if __name__ == "__main__":

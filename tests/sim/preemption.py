@@ -34,8 +34,8 @@ MODULES = (
     "tasks.turns", "verbs.completion", "verbs.joins", "verbs.maps", "verbs.reductions",
     "wire.by_value", "wire.codec", "wire.diagnosis", "wire.outcomes", "wire.parcels",
     "workers.cadence", "workers.constants", "workers.enquiries", "workers.exchange",
-    "workers.ledger", "workers.loop", "workers.desk", "workers.reports", "workers.scheduler",
-    "workers.switchboard", "workers.trader", "workers.visitor", "process.tasks_thread",
+    "workers.ledger", "workers.loop", "workers.patience", "workers.reports", "workers.scheduler",
+    "workers.switchboard", "workers.trader",
 )
 """All that runs on two threads, or on the one that the other may interrupt."""
 NAME = "__point__"

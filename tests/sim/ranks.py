@@ -104,18 +104,9 @@ class Event:
     def clear(self) -> None:
         self._set = False
 
-    def wait(self, timeout: float | None = None) -> bool:
-        simulation = self._simulation
-        if timeout is None:
-            while not self._set:
-                simulation.wait_until(self.is_set, at_rest=True)
-            return True
-        assert simulation.current is not None
-        deadline = simulation.current.due = simulation.clock() + timeout
-        while not self._set and simulation.clock() < deadline:
-            simulation.give_way(at_rest=True)
-            simulation.current.due = deadline
-        return self._set
+    def wait(self) -> None:
+        while not self._set:
+            self._simulation.wait_until(self.is_set, at_rest=True)
 
 
 class SimulatedMachine(Machine):
@@ -134,7 +125,7 @@ class SimulatedMachine(Machine):
     def sleep(self, seconds: float) -> None:
         self._simulation.give_way(at_rest=True)
 
-    def run_beside(self, work: Callable[[], None], name: str) -> Callable[[], None]:
+    def run_beside(self, work: Callable[[], None]) -> Callable[[], None]:
         thread = Thread(self._rank, work)
         self._rank.threads.append(thread)
         self._simulation.threads.append(thread)
@@ -219,7 +210,7 @@ class Rank:
     @property
     def scheduler(self) -> SimulatedScheduler | None:
         """None as long as there is none."""
-        return self.worker.__dict__.get("scheduler") if self.worker else None
+        return self.worker.scheduler if self.worker else None  # type: ignore[return-value]
 
     @property
     def finished(self) -> bool:

@@ -34,7 +34,7 @@ from scoop_mpi.process.program import Ending
 from scoop_mpi.tasks.chunk import Chunk
 from scoop_mpi.tasks.future import Future
 from scoop_mpi.wire.memory import Network
-from scoop_mpi.workers import scheduler, visitor
+from scoop_mpi.workers import scheduler
 
 STUCK_AFTER = 400
 """Steps for each rank without any visible change that count as stuck."""
@@ -163,8 +163,8 @@ class Simulation:
     def check_lock(self, number: int) -> None:
         """The endpoint may be called by one thread at a time."""
         place = self.ranks[number]
-        others = [one for one in place.threads if one is not self.current and not one.over]
-        if others and place.scheduler is not None:
+        if len(place.threads) > 1 and not place.threads[1].over:
+            assert place.scheduler is not None
             assert place.scheduler.exchange.lock.owner is self.current  # type: ignore
 
     def run_program(self) -> Ending:
@@ -198,8 +198,7 @@ class Simulation:
         with ExitStack() as stack:
             stack.enter_context(mock.patch.multiple(rank, **stubs))
             stack.enter_context(mock.patch.object(schedulers, "Scheduler", SimulatedScheduler))
-            for module in scheduler, visitor:
-                stack.enter_context(mock.patch.object(module, "MapCall", SimulatedMapCall))
+            stack.enter_context(mock.patch.object(scheduler, "MapCall", SimulatedMapCall))
             stack.enter_context(mock.patch.object(broker_rank, "Broker", ValidatedBroker))
             stack.enter_context(mock.patch.object(Future, "state", CheckedState()))
             stack.enter_context(preemption.locks(partial(Lock, self)))

@@ -9,14 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from idlers import NoPause
 
 import scoop_mpi
 from scoop_mpi.base import context
-from scoop_mpi.identity.names import Names
 from scoop_mpi.process import alone
-from scoop_mpi.process.schedulers import make_scheduler
-from scoop_mpi.wire.codec import Codec
 from scoop_mpi.workers.signals import guard
 
 PACKAGE = Path(scoop_mpi.__file__).parent
@@ -37,32 +33,13 @@ def signals_as_before():
 
 @pytest.fixture
 def scheduler():
-    """The running scheduler, without peers, whose tasks run on this thread."""
-    names = Names()
-    names.due = True
-    one = make_scheduler(alone.Alone(), Codec(names), NoPause(), alone=True)
-    one.expect_errors()
-    guard.install()
+    """The running scheduler, without peers; gone after the test."""
+    one = alone.start_alone()
     context.install(one)
     yield one
     context.install(None)
-
-
-@pytest.fixture
-def beside():
-    """The running scheduler, without peers, whose tasks run on a thread of their own."""
-    serial = alone.Serial()
-    context.install(serial.scheduler)
-    yield serial.scheduler
-    serial.finish()
-    atexit.unregister(serial.scheduler.close)
-    context.install(None)
-
-
-@pytest.fixture(params=["scheduler", "beside"])
-def anywhere(request):
-    """A running scheduler without peers: tasks run on the test's thread, or beside it."""
-    return request.getfixturevalue(request.param)
+    atexit.unregister(one.close)
+    alone.forget_leftovers()
 
 
 @pytest.fixture

@@ -127,9 +127,6 @@ class Idler:
     def resume(self):
         """Nothing to do."""
 
-    def nudge(self):
-        """Nothing to do."""
-
 
 class Alone:
     """A scheduler on rank 1 of a pool whose other ranks are the test."""

@@ -9,13 +9,13 @@ import time
 import weakref
 
 import pytest
-from idlers import NoPause
 
 from scoop_mpi import NotPicklableError
 from scoop_mpi import futures
 from scoop_mpi.base import context
 from scoop_mpi.base.job import Job, Settings, worker_name
 from scoop_mpi.base.messages import Lacking, RejectedTasks
+from scoop_mpi.process.alone import NoPause
 from scoop_mpi.process.alone import Alone
 from scoop_mpi.process.schedulers import make_scheduler
 from scoop_mpi.tasks import attributes
@@ -196,7 +196,7 @@ def test_children_do_not_keep_what_their_ancestors_returned():
 @pytest.fixture
 def numbers_of_its_own(scheduler):
     """Children are told by their parent's number: not those of other tests here."""
-    scheduler.newest = next(MILLIONS)
+    scheduler.created = next(MILLIONS)
     scheduler.backlog.note_begun(scheduler.created)  # they have all begun
 
 

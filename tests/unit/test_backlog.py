@@ -57,6 +57,7 @@ def test_empty(backlog):
     assert not backlog.more_than(0)
     assert backlog.take() is None
     assert backlog.give() is None
+    assert backlog.peek_estimate_s() == 0.0
 
 
 @pytest.mark.parametrize("add", [
@@ -203,6 +204,20 @@ def test_whose_turn_it_is_may_be_given_away(backlog, add):
     assert backlog.take() is None
     tasks = add_own(backlog, 2, first=7)
     assert backlog.take() is tasks[1]
+
+
+def test_estimate_of_the_oldest(backlog):
+    assert backlog.peek_oldest_s() == 0.0
+    backlog.estimates.learn(abs, 0.5)
+    add_own(backlog, 1)
+    assert backlog.peek_oldest_s() == 0.5
+    add_chunk(backlog, 4, 0.25)
+    assert backlog.peek_oldest_s() == 1.0
+    add_foreign(backlog, 2, func=pow)
+    assert backlog.peek_oldest_s() == 0.0  # not known
+    backlog.foreign.clear()
+    add_map(backlog, 2).learn(2.0)
+    assert backlog.peek_oldest_s() == 2.0
 
 
 def test_a_claimed_task_is_gone(backlog):
@@ -489,6 +504,32 @@ def test_a_task_that_came_back_is_given_again(backlog):
 
 
 # -- estimates of what comes next ------------------------------------------
+
+
+def test_estimate_of_the_next_own_task(backlog):
+    backlog.estimates.learn(abs, 0.5)
+    backlog.estimates.learn(pow, 0.25)
+    add_own(backlog, 1, pow)
+    add_own(backlog, 1, abs, first=2)
+    assert backlog.peek_estimate_s() == 0.5
+    backlog.take()
+    assert backlog.peek_estimate_s() == 0.25
+
+
+def test_estimate_of_the_next_chunk(backlog):
+    add_chunk(backlog, 4, 0.5)
+    assert backlog.peek_estimate_s() == 2.0
+
+
+def test_estimate_of_a_task_of_others(backlog):
+    backlog.estimates.learn(abs, 0.5)
+    add_foreign(backlog, 2)
+    assert backlog.peek_estimate_s() == 0.5
+
+
+def test_estimate_of_a_map(backlog):
+    add_map(backlog, 2).learn(0.125)
+    assert backlog.peek_estimate_s() == 0.125
 
 
 # -- two threads -----------------------------------------------------------

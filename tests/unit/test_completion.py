@@ -10,9 +10,7 @@ from scoop_mpi import DeadlockError
 from scoop_mpi import futures
 from scoop_mpi.verbs import completion
 
-pytestmark = pytest.mark.usefixtures("anywhere")
-LAZY = pytest.mark.parametrize("anywhere", ["scheduler"], indirect=True)
-"""Where tasks begin only when somebody waits."""
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
 class Boom(Exception):
@@ -78,7 +76,6 @@ def test_wait_for_all_goes_on_after_an_error():
     assert futures.wait(fs) == (set(fs), set())
 
 
-@LAZY
 def test_wait_for_the_first():
     fs = [futures.submit(square, n) for n in range(5)]
     done, not_done = futures.wait(fs, return_when=futures.FIRST_COMPLETED)
@@ -87,7 +84,6 @@ def test_wait_for_the_first():
     assert not done & not_done
 
 
-@LAZY
 def test_wait_for_the_first_with_one_done_already():
     first, second = futures.submit(abs, 1), futures.submit(abs, 2)
     first.result()
@@ -101,7 +97,6 @@ def test_wait_for_the_first_with_one_cancelled():
     assert futures.wait([first, second], return_when=futures.FIRST_COMPLETED).done == {first}
 
 
-@LAZY
 def test_wait_for_the_first_exception():
     fs = [futures.submit(square, n) for n in range(5)]
     bad = futures.submit(fail, Boom())
@@ -116,7 +111,6 @@ def test_wait_for_the_first_exception_is_not_the_first_result():
     assert futures.wait(fs, return_when=futures.FIRST_EXCEPTION) == (set(fs), set())
 
 
-@LAZY
 def test_wait_for_the_first_exception_that_is_there_already():
     bad, other = futures.submit(fail, Boom()), futures.submit(abs, 1)
     assert isinstance(bad.exception(), Boom)
@@ -168,7 +162,6 @@ def test_wait_leaves_nothing_behind_at_its_timeout():
     assert futures.wait(fs) == (set(fs), set())
 
 
-@LAZY
 def test_waits_that_are_over_are_not_told_of_more():
     # Else a loop that looks again and again would fill the memory.
     fs = [futures.submit(abs, n) for n in range(20)]
@@ -222,7 +215,6 @@ def test_as_completed_of_nothing():
     assert list(futures.as_completed([], timeout=0)) == []
 
 
-@LAZY
 def test_as_completed_yields_those_that_are_done_first():
     fs = [futures.submit(abs, n) for n in range(5)]
     fs[1].result()

@@ -1,19 +1,18 @@
 """The running scheduler of a process, and who may use it."""
 
 import threading
-import time
-from types import SimpleNamespace
 
 import pytest
 
-from scoop_mpi import MainGuardError, futures
+from scoop_mpi import MainGuardError, ThreadError
+from scoop_mpi import futures
 from scoop_mpi.base import context
 
 
 @pytest.fixture
 def fresh(monkeypatch):
     """No scheduler, and none of the state of others."""
-    for name in ("_scheduler", "_start"):
+    for name in ("_scheduler", "_start_alone"):
         monkeypatch.setattr(context, name, None)
     monkeypatch.setattr(context, "_importing", False)
     context.install(None)
@@ -29,7 +28,7 @@ def test_the_first_use_starts_one(fresh):
     started = []
 
     def start():
-        started.append(SimpleNamespace(beside=False))
+        started.append(object())
         return started[-1]
 
     fresh.on_first_use(start)
@@ -37,34 +36,20 @@ def test_the_first_use_starts_one(fresh):
     assert len(started) == 1
 
 
-def test_several_threads_may_be_the_first(fresh, many_switches):
-    started = []
+def test_another_thread_may_not_use_it(fresh):
+    fresh.install(object())
+    raised = []
 
-    def start():
-        time.sleep(0.01)
-        started.append(SimpleNamespace(beside=True, visitor=object))
-        return started[-1]
+    def use():
+        try:
+            fresh.current()
+        except ThreadError as error:
+            raised.append(error)
 
-    fresh.on_first_use(start)
-    desks = []
-    threads = [threading.Thread(target=lambda: desks.append((fresh.current(), fresh.current())))
-               for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(started) == 1
-    assert all(first is second for first, second in desks)
-    assert len({id(first) for first, _ in desks}) == 4
-
-
-def test_another_thread_is_a_visitor(fresh):
-    fresh.install(SimpleNamespace(beside=False, visitor=lambda: "visitor"))
-    seen = []
-    thread = threading.Thread(target=lambda: seen.append(fresh.current()))
+    thread = threading.Thread(target=use)
     thread.start()
     thread.join()
-    assert seen == ["visitor"]
+    assert len(raised) == 1
 
 
 @pytest.mark.parametrize("verb", [

@@ -1,15 +1,12 @@
 """The second thread of a worker: when it looks, how long it naps, what a defect does."""
 
-import threading
 from types import SimpleNamespace
 
 import pytest
 
-from scoop_mpi.base import context
 from scoop_mpi.base.tuning import TUNING
 from scoop_mpi.process.donor import Donor
 from scoop_mpi.process.machine import Machine
-from scoop_mpi.workers.visitor import Visits
 
 
 class Machined(Machine):
@@ -19,7 +16,7 @@ class Machined(Machine):
         super().__init__()
         self.naps, self.reported, self.steps = [], [], []
 
-    def run_beside(self, work, name):
+    def run_beside(self, work):
         self.work = work
         return lambda: None
 
@@ -54,10 +51,7 @@ class Watched:
         self.idler = SimpleNamespace(busy=SimpleNamespace(
             wait=lambda: None, set=lambda: None))
         scheduler = SimpleNamespace(
-            exchange=self.exchange, donate=lambda: self.donations.append(len(self.machine.naps)),
-            rank=2, workers=2, codec=None, clock=None, tuning=TUNING, visits=Visits(
-                1, (1, 10), lambda: None, threading.Event),
-            backlog=SimpleNamespace(own={}))
+            exchange=self.exchange, donate=lambda: self.donations.append(len(self.machine.naps)))
         self.machine.donor = Donor(scheduler, self.idler, self.aborted.append, self.machine)
 
     def run(self, *steps):
@@ -77,8 +71,7 @@ class Watched:
 
 @pytest.fixture
 def watched():
-    yield Watched()
-    context.install(None)
+    return Watched()
 
 
 def test_it_looks_only_if_the_first_thread_has_not(watched):

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from peers import Alone, Pool, feed
 
-from scoop_mpi.base.errors import NotPicklableError
+from scoop_mpi.base.context import here
+from scoop_mpi.base.errors import NotPicklableError, ThreadError
 from scoop_mpi.base.messages import BROKER, Grant, Items, Lacking, RejectedTasks, Results, Tasks
 from scoop_mpi.base.tuning import TUNING
 from scoop_mpi.tasks.future import PENDING, SENT, Future
@@ -110,18 +111,23 @@ def one():
 
 
 class FirstThreadOnly:
-    """Pickles on the thread that runs tasks; elsewhere it is just being changed."""
+    """Pickles on the thread that runs tasks; elsewhere a verb raises, or hides that."""
 
     donating = False
+    hides = False
 
     def __reduce__(self):
         if self.donating:
-            raise RuntimeError("dictionary changed size during iteration")
+            here.refused = True  # as context.current() notes it
+            if not self.hides:
+                raise ThreadError("not here")
         return int, (3,)
 
 
-@pytest.fixture
-def picky():
+@pytest.fixture(params=[False, True], ids=["raises", "hides it"])
+def picky(request, monkeypatch):
+    monkeypatch.setattr(FirstThreadOnly, "hides", request.param)
+    monkeypatch.setattr(here, "refused", False)
     return FirstThreadOnly
 
 

@@ -2,15 +2,17 @@
 
 import concurrent.futures
 import gc
+import operator
+import threading
 import weakref
 
 import pytest
 
-from scoop_mpi import DeadlockError
+from scoop_mpi import DeadlockError, ThreadError
 from scoop_mpi import futures
 from scoop_mpi.base import context
 
-pytestmark = pytest.mark.usefixtures("anywhere")
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
 class Boom(Exception):
@@ -169,7 +171,49 @@ def test_arguments_are_let_go_with_the_result():
     assert argument() is None
 
 
-# -- deadlocks -------------------------------------------------------------
+# -- threads and deadlocks -------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", [
+    lambda: futures.submit(abs, 1),
+    lambda: futures.map(abs, [1]),
+    lambda: futures.map_as_completed(abs, [1]),
+    lambda: futures.mapReduce(abs, operator.add, [1]),
+    lambda: futures.mapScan(abs, operator.add, [1]),
+    lambda: futures.wait([]),
+    lambda: next(futures.as_completed([]), None),
+], ids=["submit", "map", "map_as_completed", "mapReduce", "mapScan", "wait", "as_completed"])
+def test_verbs_of_another_thread_raise(verb):
+    raised = []
+
+    def call():
+        try:
+            verb()
+        except ThreadError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert len(raised) == 1
+    assert "one thread" in str(raised[0])
+
+
+def test_waiting_in_another_thread_raises():
+    future = futures.submit(abs, 1)
+    raised = []
+
+    def call():
+        try:
+            future.result()
+        except ThreadError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert len(raised) == 1
+    assert future.result() == 1
 
 
 def test_a_task_that_waits_for_itself():

@@ -6,7 +6,6 @@ import pickle
 import time
 
 import pytest
-from idlers import NoPause
 
 from scoop_mpi import futures
 from scoop_mpi.base import context
@@ -19,6 +18,18 @@ from scoop_mpi.wire.codec import Codec
 from scoop_mpi.workers.scheduler import Scheduler
 
 PROGRAM = ("worker-1", 0)
+
+
+class NoPause:
+    """There is nobody to wait for."""
+
+    spin_s = 0.0
+
+    def pause(self, waited_s, limit_s):
+        time.sleep(limit_s or 0)
+
+    def resume(self):
+        pass
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from scoop_mpi import futures
 from scoop_mpi.base.job import worker_name
 from scoop_mpi.verbs import joins
 
-pytestmark = pytest.mark.usefixtures("anywhere")
-LAZY = pytest.mark.parametrize("anywhere", ["scheduler"], indirect=True)
-"""Where tasks begin only when somebody waits."""
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 NAMES = ["_join", "_joinAll", "_mapFuture", "_startup", "_waitAll", "_waitAny"]
 
@@ -138,14 +136,12 @@ def test_wait_all_keeps_the_order():
     assert list(futures._waitAll(*fs)) == fs
 
 
-@LAZY
 def test_wait_any_yields_what_is_done_first():
     fs = [futures.submit(square, n) for n in range(10)]
     fs[3].result()
     assert next(futures._waitAny(*fs)) is fs[3]
 
 
-@LAZY
 @pytest.mark.parametrize("verb", [futures._waitAny, futures._waitAll])
 def test_waits_raise_what_a_future_raised(verb):
     good, bad = futures.submit(square, 3), futures.submit(fail, Boom("why"))

@@ -103,10 +103,8 @@ TESTED_ELSEWHERE = {
     "check.run": "test_check",  # the same
     "check.wire": "test_check",  # the same
     "children.scoop": "test_children_of_tasks",  # it is for processes that a task starts
-    "process.tasks_thread": "test_alone",  # it serves programs without a launcher
     "process.rank": "test_bad_input",  # it needs an MPI world
     "wire.endpoint": "test_memory",  # a protocol
-    "workers.desk": "test_visitor",  # what visitors and schedulers have in common
     "wire.mpi": "test_large_messages",  # it needs an MPI world
 }
 
@@ -202,7 +200,7 @@ def test_statistics_do_not_cross_ranks():
 @pytest.mark.parametrize("name", [
     "base/messages", "broker/broker", "broker/registry", "tasks/backlog", "tasks/mapcall",
     "tasks/sizes", "tasks/turns", "workers/cadence", "workers/ledger", "workers/loop",
-    "workers/scheduler", "workers/switchboard", "workers/trader",
+    "workers/patience", "workers/scheduler", "workers/switchboard", "workers/trader",
 ])
 def test_state_machines_do_no_io(name):
     assert not top_level(PACKAGE / f"{name}.py") & IO_MODULES

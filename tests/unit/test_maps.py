@@ -11,9 +11,7 @@ import pytest
 from scoop_mpi import futures
 from scoop_mpi.verbs import maps
 
-pytestmark = pytest.mark.usefixtures("anywhere")
-LAZY = pytest.mark.parametrize("anywhere", ["scheduler"], indirect=True)
-"""Where tasks begin only when somebody waits."""
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
 class Boom(Exception):
@@ -155,7 +153,6 @@ def test_maps_taken_in_turns():
     assert list(zip(first, second)) == [(n * n, -n) for n in range(50)]
 
 
-@LAZY
 def test_map_that_is_dropped_runs_no_more():
     ran = []
     results = futures.map(ran.append, range(1000))
@@ -166,7 +163,6 @@ def test_map_that_is_dropped_runs_no_more():
     assert len(ran) < 1000
 
 
-@LAZY
 @pytest.mark.parametrize("verb", [futures.map, futures.map_as_completed])
 @pytest.mark.parametrize("buffersize", [None, 3])
 def test_map_returns_an_iterator_that_can_be_closed(verb, buffersize):

@@ -6,7 +6,6 @@ import pickle
 import pstats
 import subprocess
 import sys
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -276,9 +275,7 @@ def test_a_profile_shows_the_program_of_the_root(make, tmp_path):
     observer = make(rank=1, debug=False, profile=True)
     observer.program_begins()
     not_in_a_task()
-    tasks = threading.Thread(target=observer.call, args=(observed(burn), (10,), {}))
-    tasks.start()
-    tasks.join()
+    observer.call(observed(burn), (10,), {})
     not_in_a_task()
     observer.program_ends()
     burn(2)

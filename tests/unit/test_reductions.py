@@ -8,7 +8,7 @@ import pytest
 
 from scoop_mpi import futures
 
-pytestmark = pytest.mark.usefixtures("anywhere")
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 
 class Boom(Exception):

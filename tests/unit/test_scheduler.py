@@ -1,9 +1,12 @@
 """What a rank that polls or waits runs itself, and when."""
 
+import contextlib
+
 import pytest
 from peers import Alone
 
 from scoop_mpi.base.tuning import TUNING
+from scoop_mpi.tasks.future import Future
 
 
 @pytest.fixture
@@ -46,3 +49,49 @@ def test_polls_that_are_far_apart_run_what_nobody_takes(one):
     assert task.value is None
     one.scheduler.poll()
     assert task.value == 5
+
+
+@pytest.mark.parametrize("timeout, value", [
+    (0.9 * TUNING.patience_deadlines_s, None), (3 * TUNING.patience_deadlines_s, 5)])
+def test_a_wait_leaves_what_may_outlast_it_to_others_for_a_time(one, timeout, value):
+    """But not for ever: all may wait so, for one another."""
+    task = one.scheduler.submit(abs, (-5,), None)
+
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(task, timeout)
+    assert task.value == value
+
+
+def test_short_waits_leave_work_to_others_no_longer_than_a_long_one(one):
+    """All may wait in loops with short timeouts."""
+    began = one.idler.now
+    task = one.scheduler.submit(abs, (-5,), None)
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
+    while task.value is None:
+        with contextlib.suppress(TimeoutError):
+            one.scheduler.wait_for(task, 0.3 * TUNING.patience_deadlines_s)
+        assert one.idler.now - began < 2 * TUNING.patience_deadlines_s
+    assert one.idler.now - began > TUNING.patience_deadlines_s
+
+
+def test_a_wait_has_all_its_patience_for_what_was_created_since(one):
+    one.idler.step_s = TUNING.patience_deadlines_s / 10
+    never = Future(0, abs, (), None, None)
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(never, 0.9 * TUNING.patience_deadlines_s)  # with nothing to leave
+    task = one.scheduler.submit(abs, (-5,), None)
+    with contextlib.suppress(TimeoutError):
+        one.scheduler.wait_for(never, 0.9 * TUNING.patience_deadlines_s)
+    assert task.value is None
+
+
+def test_patience_wears_off_where_nobody_takes_anything(one):
+    """In a tree of waits with deadlines each would have to be patient."""
+    began = one.idler.now
+    one.idler.step_s = TUNING.patience_deadlines_s / 1000
+    for number in range(10):
+        task = one.scheduler.submit(lambda: None, (), None)
+        one.scheduler.backlog.estimates.learn(task.func, 10.0)
+        one.scheduler.wait_for(task, 60)
+    assert one.idler.now - began < 2 * TUNING.patience_deadlines_s

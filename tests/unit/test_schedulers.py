@@ -1,7 +1,6 @@
 """Which scheduler the settings of a job ask for."""
 
 import pytest
-from idlers import NoPause
 
 from scoop_mpi.base import context
 from scoop_mpi.base.job import Job, Settings
@@ -20,4 +19,4 @@ def test_only_who_looks_on_pays_for_it(monkeypatch, tmp_path, settings, kind):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(context, "_job", Job(rank=1, settings=Settings(**settings)))
     endpoint = Network(2, 0).endpoint(1)
-    assert type(make_scheduler(endpoint, Codec(), NoPause())) is kind
+    assert type(make_scheduler(endpoint, Codec(), idler=None)) is kind

@@ -13,7 +13,7 @@ from scoop_mpi import futures, shared
 from scoop_mpi.base.errors import NotPicklableError
 from scoop_mpi.broker import registry
 
-pytestmark = pytest.mark.usefixtures("anywhere")
+pytestmark = pytest.mark.usefixtures("scheduler")
 
 MANY_QUESTIONS = 1000
 

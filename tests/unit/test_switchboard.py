@@ -77,9 +77,9 @@ def test_runners_are_kept_up_to_a_number():
 def test_deadlines_come_in_order():
     board = Board()
     first, second, late = (Parked(board.ready) for _ in range(3))
-    board.set_timer(2.0, second)
-    board.set_timer(1.0, first)
-    board.set_timer(9.0, late)
+    board.set_timer(2.0, second, punctual=True)
+    board.set_timer(1.0, first, punctual=False)
+    board.set_timer(9.0, late, punctual=True)
     assert board.next_deadline() == 1.0
     board.wake_due(2.5)
     assert set(board.ready) == {first, second}

@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from scoop_mpi.base import context
-from scoop_mpi.base.messages import Shutdown
 from scoop_mpi.process import worker_rank
 from scoop_mpi.process.worker_rank import Worker
 from scoop_mpi.wire.codec import Codec
@@ -33,11 +32,11 @@ def donors(monkeypatch):
 
 
 @pytest.mark.parametrize("size, two_threads, has_gil, has_donor", [
-    (3, True, True, True), (3, True, False, False), (3, False, True, False),
+    (3, True, True, True), (3, True, False, False), (3, False, True, False), (2, True, True, False),
 ])
 def test_who_has_a_donor_thread(donors, monkeypatch, size, two_threads, has_gil, has_donor):
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: has_gil, raising=False)
-    Worker(Endpoint(2, size, two_threads), Codec()).start()
+    Worker(Endpoint(1, size, two_threads), Codec()).start()
     assert len(donors) == has_donor
 
 
@@ -45,8 +44,5 @@ def test_who_has_a_donor_thread(donors, monkeypatch, size, two_threads, has_gil,
 def test_a_python_without_the_gil_is_told_of_once(donors, monkeypatch, caplog, rank, warned):
     monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
     monkeypatch.setattr(logging.getLogger("scoop_mpi"), "propagate", True)
-    worker = Worker(Endpoint(rank, 4, True), Codec())
-    worker.start()
-    worker.scheduler.exchange.shutdown = Shutdown(0)  # it ends at once
-    worker.scheduler.end()
+    Worker(Endpoint(rank, 4, True), Codec()).start()
     assert ("PYTHON_GIL=1" in caplog.text) is warned

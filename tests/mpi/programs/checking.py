@@ -53,14 +53,6 @@ def assert_raises(kind, function, *args, **kwargs):
     raise AssertionError(f"{value!r} in place of {kind.__name__}")
 
 
-def until(condition, limit_s=10):
-    """Waits until something is so that another thread brings about."""
-    stop_by = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < stop_by
-        time.sleep(0.001)
-
-
 def run_checks(namespace, prefix="check_", limit_s=LIMIT_S):
     """Notes in the file argv[1], a line each, which checks began and how they ended.
 

@@ -1,6 +1,6 @@
 """Waits with a time limit are kept while another worker does the work.
 
-The root's own thread for tasks may run it, too.
+With a patient root: on a busy machine the other worker may need a while to begin.
 """
 
 import functools
@@ -78,7 +78,7 @@ def check_a_timeout_says_where_it_is():
         future.done()
     for wait in (future.result, functools.partial(next_of, futures.as_completed, [future])):
         said = str(assert_raises(futures.TimeoutError, wait, timeout=0.1))
-        assert re.search(r"running>.*: runs here$|sent .*>.*: given to rank 2 \S+ s ago$", said), said
+        assert re.search(r"sent to another worker>.*: given to rank 2 \S+ s ago$", said), said
     assert future.result() == 0.6
     for verb in (futures.map, futures.map_as_completed):
         said = str(assert_raises(
