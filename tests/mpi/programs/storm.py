@@ -5,6 +5,7 @@ argv: seconds, seed. At the end, with no more signals, nothing must have been lo
 
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -115,21 +116,25 @@ def storm(seconds, seed):
     chance, kept, called = random.Random(seed), [], []
     caught = rounds = 0
 
+    def goes_on():
+        # Not poll(): a Ctrl-C inside it may leave its lock held, and then it says None for ever.
+        return not select.select([sender.stdout], [], [], 0)[0]
+
     def play_on():
         nonlocal rounds
-        while sender.poll() is None:
+        while goes_on():
             rounds += 1
             play(chance, kept, rounds, called)
 
     def catch():
         nonlocal caught
-        while sender.poll() is None:
+        while goes_on():
             try:
                 play_on()
             except KeyboardInterrupt:
                 caught += 1
 
-    while sender.poll() is None:
+    while goes_on():
         try:
             catch()
         except KeyboardInterrupt:  # between two lines of catch()
